@@ -1,0 +1,240 @@
+// Package storage owns Gatelodge's records and the contract that both of its
+// engines, storage/postgres and storage/sqlite, fulfil and storage/storagetest
+// proves. It knows nothing of OAuth, HTTP or cryptography: it keeps what it is
+// given and decides what may happen only once.
+//
+// A request does at most one [Store.Read], which fetches everything that it can
+// need, and one [Store.Apply], a guarded write that happens whole or not at all:
+// one round trip each, however many records they touch. All times are UTC and
+// come from the caller, never from the database's clock.
+//
+// Methods fail with [ErrNotFound], [ErrSpent], [ErrReplayed] or [ErrConflict]
+// when the database has answered and the answer is no. Any other error means
+// that there was no answer, which is never to be reported as a refusal.
+package storage
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+)
+
+// The answers that are not an outage.
+var (
+	// ErrNotFound: no such record.
+	ErrNotFound = errors.New("not found")
+	// ErrSpent: the code or refresh token was consumed, has expired, or its
+	// grant was revoked in the meantime. Nothing was written.
+	ErrSpent = errors.New("already spent, expired or revoked")
+	// ErrReplayed: the client assertion was presented before. Nothing was written.
+	ErrReplayed = errors.New("assertion replayed")
+	// ErrConflict: another record holds the same unique value.
+	ErrConflict = errors.New("already taken")
+)
+
+// Hash is the SHA-256 of an opaque token: the only form in which one is stored.
+type Hash [sha256.Size]byte
+
+// HashOf returns the stored form of an opaque token.
+func HashOf(token string) Hash { return sha256.Sum256([]byte(token)) }
+
+// Store is everything that the provider asks of an engine. Consumers declare
+// the few methods of it that they use.
+type Store interface {
+	// Read fetches what is wanted in one round trip. What does not exist is
+	// left nil in the State; only an outage is an error.
+	Read(context.Context, Wanted) (State, error)
+	// Apply performs the write in one round trip, atomically, guards first.
+	// It fails with ErrReplayed or ErrSpent, having written nothing, when a
+	// guard refuses. Presented again with the same Key it succeeds again and
+	// changes nothing more, so that a lost answer can be retried.
+	Apply(context.Context, Write) error
+
+	// CountAttempt counts one more attempt against each of the counters that
+	// apply to the sign-in, and returns their counts together with the user
+	// who has the identifier, if any: one round trip, before any password is
+	// looked at, so that parallel guesses cannot outrun the count.
+	CountAttempt(context.Context, Attempt) (AttemptState, error)
+
+	// RevokeGrant ends the grant and all that hangs on it. A grant that is
+	// already revoked, or never was, is no error.
+	RevokeGrant(ctx context.Context, grantID string, at time.Time) error
+	// RevokeToken refuses the JWT access token with this jti until it expires.
+	RevokeToken(ctx context.Context, jti string, expiresAt time.Time) error
+	// EndSession ends a browser session and the grants that hang on it and do
+	// not outlive it (those without offline_access).
+	EndSession(ctx context.Context, session Hash, at time.Time) error
+
+	FindClient(ctx context.Context, id string) (Client, error)
+	// ListClients returns all clients in the order of their ids.
+	ListClients(ctx context.Context) ([]Client, error)
+	// SaveClient creates or replaces the client. It keeps CreatedAt.
+	SaveClient(context.Context, Client) error
+	// DeleteClient deletes the client with its grants and consents.
+	DeleteClient(ctx context.Context, id string) error
+
+	FindUser(ctx context.Context, id string) (User, error)
+	// FindUserByIdentifier finds the user who signs in with the normalised
+	// identifier.
+	FindUserByIdentifier(ctx context.Context, identifier string) (User, error)
+	// ListUsers returns up to limit users with an id above after, in the order
+	// of their ids.
+	ListUsers(ctx context.Context, after string, limit int) ([]User, error)
+	// SaveUser creates or replaces the user. It fails with ErrConflict when
+	// another user has one of the identifiers. A changed password hash or a
+	// set DisabledAt ends the user's sessions and grants in the same write.
+	SaveUser(context.Context, User) error
+	// ReplacePasswordHash upgrades the form of a stored hash; it changes
+	// nothing when the hash is no longer the old one.
+	ReplacePasswordHash(ctx context.Context, userID, old, replacement string) error
+	// DeleteUser deletes the user with all that hangs on the user.
+	DeleteUser(ctx context.Context, id string) error
+
+	// Catalogue returns all registered scopes and resource servers, in order.
+	Catalogue(context.Context) (Catalogue, error)
+	SaveScope(context.Context, Scope) error
+	DeleteScope(ctx context.Context, name string) error
+	SaveResourceServer(context.Context, ResourceServer) error
+	DeleteResourceServer(ctx context.Context, identifier string) error
+
+	// SigningKeys returns all keys, oldest first.
+	SigningKeys(context.Context) ([]SigningKey, error)
+	// AddSigningKey adds the key and sets the RetiredAt of the key with the id
+	// after, if that is still the newest of its algorithm ("" if there is
+	// none): of several nodes that add a first key or rotate at once, one does,
+	// and the others get ErrConflict.
+	AddSigningKey(ctx context.Context, key SigningKey, after string, afterRetiresAt time.Time) error
+	// ResealSigningKey replaces the sealed form of a private key.
+	ResealSigningKey(ctx context.Context, id string, sealed []byte) error
+	// DeleteSigningKeys deletes the keys that retired before the time.
+	DeleteSigningKeys(ctx context.Context, retiredBefore time.Time) error
+
+	// DeleteExpired deletes up to limit rows of each kind that nothing can ask
+	// for any more, and returns how many went. Rows that the detection of
+	// reuse needs stay for as long as their grant.
+	DeleteExpired(ctx context.Context, now time.Time, limit int) (int, error)
+
+	// Ping asks the database whether it answers.
+	Ping(context.Context) error
+	Close() error
+}
+
+// Wanted names what one request can need. Empty fields are not fetched.
+type Wanted struct {
+	ClientID string // → State.Client
+
+	// At most one of these is set: → State.Grant and State.User too.
+	Code    Hash   // → State.Code
+	Refresh Hash   // → State.Refresh
+	Access  Hash   // → State.Access
+	GrantID string // the grant that a verified JWT access token names
+
+	JTI string // → State.Revoked
+
+	Session    Hash   // → State.Session and State.User
+	ConsentFor string // a client id → State.Consent of the session's user
+}
+
+// State is what [Store.Read] found: nil or zero where there is nothing.
+type State struct {
+	Client  *Client
+	Code    *Code
+	Refresh *RefreshToken
+	Access  *AccessToken
+	Grant   *Grant
+	// User is the user of the grant or of the session; nil where there is none.
+	User    *User
+	Session *Session
+	// Consent holds the scopes that the user has allowed the client.
+	Consent []string
+	// Revoked: the JWT access token with the wanted JTI was revoked.
+	Revoked bool
+}
+
+// Write is everything that one request changes. Fields left nil change nothing.
+type Write struct {
+	// Key identifies the request: 128 random bits. What the write consumes is
+	// marked with it.
+	Key string
+	// Now is the time of the request; guards compare expiries with it.
+	Now time.Time
+
+	// The guards.
+	Assertion *Assertion // ErrReplayed if presented before under another Key
+	Redeem    *Redeem    // ErrSpent unless the code was unspent
+	Rotate    *Rotate    // ErrSpent unless the token may still be rotated
+
+	// What is created. With Redeem or Rotate the tokens hang on an existing grant.
+	Grant   *Grant
+	Code    *Code
+	Refresh *RefreshToken
+	Access  *AccessToken
+	Session *Session
+	// EndsSession is the session that the new one replaces, if any.
+	EndsSession Hash
+	// Consent adds scopes to what the user allows the client.
+	Consent *Consent
+	// ClearAttempts sets these counters back to zero: the sign-in succeeded.
+	ClearAttempts []string
+}
+
+// Assertion marks a client assertion as used.
+type Assertion struct {
+	ClientID  string
+	JTI       Hash // of the jti
+	ExpiresAt time.Time
+}
+
+// Redeem consumes an authorization code. The guard: it is the client's, has not
+// expired, was not used, and its grant is neither revoked nor expired.
+type Redeem struct {
+	Code     Hash
+	ClientID string
+}
+
+// Rotate consumes a refresh token in favour of Write.Refresh, its one
+// successor. The guard: it is the client's, has not expired, its grant lives,
+// and it was not used before, or was first used within Grace before Write.Now
+// and its successor has not been used. When the successor exists already it is
+// left as it is.
+type Rotate struct {
+	Refresh  Hash
+	ClientID string
+	Grace    time.Duration
+}
+
+// Consent is what a user has allowed a client.
+type Consent struct {
+	UserID, ClientID string
+	Scopes           []string
+	GrantedAt        time.Time
+}
+
+// Attempt is one try to sign in.
+type Attempt struct {
+	// Identifier is normalised. The account's counter belongs to the user who
+	// has it, whichever identifier was used; without a user, to the identifier.
+	Identifier string
+	// Device is a browser that this person has signed in with before, "" if
+	// none: its attempts are counted apart, so that a stranger cannot lock the
+	// owner out. It counts only if DeviceUser is the user found.
+	Device, DeviceUser string
+	// Network is the address range the attempt comes from.
+	Network string
+	// Window is how long a counter lives after its first count.
+	Window time.Duration
+	Now    time.Time
+	// ConsentFor is a client id: → AttemptState.Consent.
+	ConsentFor string
+}
+
+// AttemptState is what an attempt found.
+type AttemptState struct {
+	User    *User // nil if nobody has the identifier
+	Consent []string
+	// AccountKey and NetworkKey name the counters, for Write.ClearAttempts.
+	AccountKey, NetworkKey string
+	// Account and Network are the counts, this attempt included.
+	Account, Network int
+}
