@@ -1,0 +1,69 @@
+package web
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/gatelodge/gatelodge/provider/oauth"
+)
+
+// MaxBody is the most that a request may carry, in bytes.
+const MaxBody = 64 << 10
+
+// Form reads an application/x-www-form-urlencoded body of at most MaxBody bytes
+// and returns its parameters. It refuses what [RFC 6749 §3.2] refuses: a
+// parameter sent twice, other than those named as repeatable, and parameters
+// in the URL. Parameters without a value count as absent.
+//
+// [RFC 6749 §3.2]: https://www.rfc-editor.org/rfc/rfc6749#section-3.2
+func Form(r *http.Request, repeatable ...string) (url.Values, error) {
+	if r.URL.RawQuery != "" {
+		return nil, oauth.Refuse(oauth.InvalidRequest, "parameters belong into the body, not into the URL")
+	}
+	return body(r, repeatable)
+}
+
+func body(r *http.Request, repeatable []string) (url.Values, error) {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/x-www-form-urlencoded" {
+		return nil, oauth.Refuse(oauth.InvalidRequest, "the Content-Type must be application/x-www-form-urlencoded")
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, MaxBody))
+	if err != nil {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return nil, oauth.Refuse(oauth.InvalidRequest, "the body is larger than 64 KiB")
+		}
+		return nil, oauth.Refuse(oauth.InvalidRequest, "the body could not be read").Because(err)
+	}
+	return Parameters(string(raw), repeatable...)
+}
+
+// Parameters parses an encoded query or body under the rules of [Form].
+func Parameters(encoded string, repeatable ...string) (url.Values, error) {
+	form, err := url.ParseQuery(encoded)
+	if err != nil {
+		return nil, oauth.Refuse(oauth.InvalidRequest, "the parameters are not properly encoded").Because(err)
+	}
+	for name, values := range form {
+		if len(values) > 1 && !slices.Contains(repeatable, name) {
+			return nil, oauth.Refuse(oauth.InvalidRequest, "a parameter was sent more than once")
+		}
+		if len(values) == 1 && values[0] == "" {
+			delete(form, name)
+		}
+	}
+	return form, nil
+}
+
+// QueryOrForm returns the parameters of an endpoint that takes GET and POST,
+// each with its own encoding.
+func QueryOrForm(r *http.Request, repeatable ...string) (url.Values, error) {
+	if r.Method == http.MethodPost {
+		return Form(r, repeatable...)
+	}
+	return Parameters(r.URL.RawQuery, repeatable...)
+}
