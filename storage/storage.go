@@ -195,9 +195,9 @@ type Redeem struct {
 
 // Rotate consumes a refresh token in favour of Write.Refresh, its one
 // successor. The guard: it is the client's, has not expired, its grant lives,
-// and it was not used before, or was first used within Grace before Write.Now
-// and its successor has not been used. When the successor exists already it is
-// left as it is.
+// and it was not used before; or it was first used within Grace before Write.Now,
+// its successor is Write.Refresh, and that has not been used. A successor that
+// exists already is left as it is.
 type Rotate struct {
 	Refresh  Hash
 	ClientID string
