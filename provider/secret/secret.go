@@ -91,6 +91,20 @@ func (k *Key) Open(sealed, context []byte) ([]byte, error) {
 	return nil, ErrOpen
 }
 
+// Reseal returns what Seal made under a previous secret sealed anew under the
+// current one, or nil if it is sealed under that already. It fails with ErrOpen.
+func (k *Key) Reseal(sealed, context []byte) ([]byte, error) {
+	current := &Key{aeads: k.aeads[:1]}
+	if _, err := current.Open(sealed, context); err == nil {
+		return nil, nil
+	}
+	plaintext, err := k.Open(sealed, context)
+	if err != nil {
+		return nil, err
+	}
+	return k.Seal(plaintext, context), nil
+}
+
 // MAC returns the HMAC-SHA-256 of the parts under the current secret. The
 // parts are told apart: MAC("ab", "c") is not MAC("a", "bc").
 func (k *Key) MAC(parts ...[]byte) []byte { return mac(k.macs[0], parts) }

@@ -1,0 +1,241 @@
+package keys
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// rsaBits is the size of RS256 keys. Larger ones sign several times slower.
+const rsaBits = 2048
+
+// key is a signing key, opened.
+type key struct {
+	storage.SigningKey
+	private crypto.Signer
+	jwk     []byte // the public JWK
+	// resealed is the private key under the current secret, if the store has
+	// it under a previous one.
+	resealed []byte
+}
+
+// retired reports whether the key has ceased to be published.
+func (k *key) retired(now time.Time) bool {
+	return !k.RetiredAt.IsZero() && !now.Before(k.RetiredAt)
+}
+
+// generate makes a key and seals it.
+func (r *Ring) generate(alg string) (storage.SigningKey, error) {
+	private, err := newPrivateKey(alg)
+	if err != nil {
+		return storage.SigningKey{}, fmt.Errorf("generate %s key: %w", alg, err)
+	}
+	kid, jwk, err := publicJWK(alg, private)
+	if err != nil {
+		return storage.SigningKey{}, err
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return storage.SigningKey{}, fmt.Errorf("encode %s key: %w", alg, err)
+	}
+	sealed := r.seal.Seal(pkcs8, []byte(kid))
+	return storage.SigningKey{ID: kid, Algorithm: alg, PublicJWK: jwk, SealedKey: sealed}, nil
+}
+
+// open returns the key of the record: the one already known, or else opened.
+// Everything that we trust comes out of the sealed value, so that who can write
+// to the database, but lacks the secret, cannot publish a key as ours.
+func (r *Ring) open(record storage.SigningKey, known *snapshot) (*key, error) {
+	if k := known.find(record.ID); k != nil && k.resealed == nil {
+		return &key{SigningKey: record, private: k.private, jwk: k.jwk}, nil
+	}
+	pkcs8, err := r.seal.Open(record.SealedKey, []byte(record.ID))
+	if err != nil {
+		return nil, fmt.Errorf("not sealed under a configured secret: %w", err)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(pkcs8)
+	if err != nil {
+		return nil, errors.New("not a private key in PKCS #8") // err could quote it
+	}
+	private, ok := parsed.(crypto.Signer)
+	if !ok || algorithmOf(private) != record.Algorithm {
+		return nil, fmt.Errorf("not a key for %s", record.Algorithm)
+	}
+	kid, jwk, err := publicJWK(record.Algorithm, private)
+	if err != nil {
+		return nil, err
+	}
+	if kid != record.ID {
+		return nil, errors.New("id is not the key's thumbprint")
+	}
+	resealed, err := r.seal.Reseal(record.SealedKey, []byte(record.ID))
+	if err != nil {
+		return nil, err
+	}
+	return &key{SigningKey: record, private: private, jwk: jwk, resealed: resealed}, nil
+}
+
+func newPrivateKey(alg string) (crypto.Signer, error) {
+	switch alg {
+	case "RS256":
+		return rsa.GenerateKey(rand.Reader, rsaBits)
+	case "ES256":
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case "EdDSA":
+		_, private, err := ed25519.GenerateKey(rand.Reader)
+		return private, err
+	default:
+		return nil, errors.New("unknown algorithm")
+	}
+}
+
+// algorithmOf returns the one algorithm that we use the key with.
+func algorithmOf(private crypto.Signer) string {
+	switch p := private.(type) {
+	case *rsa.PrivateKey:
+		return "RS256"
+	case *ecdsa.PrivateKey:
+		if p.Curve == elliptic.P256() {
+			return "ES256"
+		}
+	case ed25519.PrivateKey:
+		return "EdDSA"
+	}
+	return ""
+}
+
+// publicJWK returns the public key as a JSON Web Key, and its kid: the
+// thumbprint of [RFC 7638].
+//
+// [RFC 7638]: https://www.rfc-editor.org/rfc/rfc7638
+func publicJWK(alg string, private crypto.Signer) (kid string, encoded []byte, err error) {
+	jwk := jose.JSONWebKey{Key: private.Public(), Algorithm: alg, Use: "sig"}
+	thumbprint, err := jwk.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return "", nil, fmt.Errorf("thumbprint of %s key: %w", alg, err)
+	}
+	jwk.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint)
+	encoded, err = jwk.MarshalJSON()
+	if err != nil {
+		return "", nil, fmt.Errorf("encode public %s key: %w", alg, err)
+	}
+	return jwk.KeyID, encoded, nil
+}
+
+// sign signs as [RFC 7518 §3] and RFC 8037 §3.1 say for the key's algorithm.
+//
+// [RFC 7518 §3]: https://www.rfc-editor.org/rfc/rfc7518#section-3
+func (k *key) sign(input []byte) ([]byte, error) {
+	digest := sha256.Sum256(input)
+	switch private := k.private.(type) {
+	case *ecdsa.PrivateKey:
+		r, s, err := ecdsa.Sign(rand.Reader, private, digest[:])
+		if err != nil {
+			return nil, err
+		}
+		signature := make([]byte, 64) // r and s, 32 bytes each
+		r.FillBytes(signature[:32])
+		s.FillBytes(signature[32:])
+		return signature, nil
+	case ed25519.PrivateKey: // hashes for itself
+		return ed25519.Sign(private, input), nil
+	default:
+		return private.Sign(rand.Reader, digest[:], crypto.SHA256)
+	}
+}
+
+// verify is the reverse of sign.
+func (k *key) verify(input, signature []byte) bool {
+	digest := sha256.Sum256(input)
+	switch public := k.private.Public().(type) {
+	case *ecdsa.PublicKey:
+		if len(signature) != 64 {
+			return false
+		}
+		r, s := new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])
+		return ecdsa.Verify(public, digest[:], r, s)
+	case ed25519.PublicKey:
+		return ed25519.Verify(public, input, signature)
+	case *rsa.PublicKey:
+		return rsa.VerifyPKCS1v15(public, crypto.SHA256, digest[:], signature) == nil
+	default:
+		return false
+	}
+}
+
+// snapshot is the state of all keys at one time. It does not change.
+type snapshot struct {
+	readAt time.Time
+	all    []*key // oldest first
+	byHead map[string]*key
+	jwks   []byte
+	etag   string
+}
+
+func newSnapshot(keys []*key, now time.Time) *snapshot {
+	s := &snapshot{readAt: now, all: keys, byHead: make(map[string]*key, len(keys))}
+	var published [][]byte
+	for _, k := range keys {
+		if !k.retired(now) {
+			s.byHead[head(k.Algorithm, k.ID)] = k
+			published = append(published, k.jwk)
+		}
+	}
+	s.jwks = fmt.Appendf(nil, `{"keys":[%s]}`, bytes.Join(published, []byte(",")))
+	sum := sha256.Sum256(s.jwks)
+	s.etag = `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+	return s
+}
+
+// find returns the key with the kid, or nil.
+func (s *snapshot) find(kid string) *key {
+	for _, k := range s.all {
+		if k.ID == kid {
+			return k
+		}
+	}
+	return nil
+}
+
+// newest returns the newest key of the algorithm, or nil.
+func (s *snapshot) newest(alg string) *key {
+	for i := len(s.all) - 1; i >= 0; i-- {
+		if s.all[i].Algorithm == alg {
+			return s.all[i]
+		}
+	}
+	return nil
+}
+
+// anyRetired reports whether a key is left to delete.
+func (s *snapshot) anyRetired(now time.Time) bool {
+	return slices.ContainsFunc(s.all, func(k *key) bool { return k.retired(now) })
+}
+
+// active returns the key that the algorithm signs with, or nil: the newest
+// whose time has come, or else, when another node's clock is ahead, the first.
+func (s *snapshot) active(alg string, now time.Time) *key {
+	var active *key
+	for _, k := range s.all {
+		if k.Algorithm == alg && (active == nil || !now.Before(k.ActiveAt)) {
+			active = k
+		}
+	}
+	return active
+}

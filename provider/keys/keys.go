@@ -1,0 +1,195 @@
+// Package keys owns the keys that Gatelodge signs with: their making, sealing
+// and rotation, the signatures of all our tokens, and the JWK Set that others
+// verify them with. It does not own what the tokens say or how long they live,
+// nor the keys of clients.
+//
+// A key is published before it signs and stays published after it has ceased
+// to, so that no verifier ever meets a signature whose key it cannot find:
+//
+//	CreatedAt ──── ActiveAt ──────────── successor's ActiveAt ──── RetiredAt
+//	   │ published    │ published and signs     │ published          │ deleted
+//	   └ PublishAhead ┘                         └──── KeepAfter ─────┘
+//
+// The nodes that share a database share the keys. Each holds them in memory
+// and looks for changes while it is used, at most once a minute and without
+// making a request wait.
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatelodge/gatelodge/provider/secret"
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// MaxAge is how long a cache may keep the JWK Set, for its Cache-Control. Keys
+// in memory are also never used when older, unless the database is down. The
+// two together stay within PublishAhead: a copy of a copy is still in time.
+const MaxAge = 5 * time.Minute
+
+// Defaults of [Config].
+const (
+	DefaultPublishAhead = 2 * MaxAge
+	DefaultKeepAfter    = 24 * time.Hour
+	DefaultRotateEvery  = 90 * 24 * time.Hour
+)
+
+// Store is what a ring needs of storage.Store.
+type Store interface {
+	SigningKeys(ctx context.Context) ([]storage.SigningKey, error)
+	AddSigningKey(ctx context.Context, key storage.SigningKey, after string, afterRetiresAt time.Time) error
+	ResealSigningKey(ctx context.Context, id string, sealed []byte) error
+	DeleteSigningKeys(ctx context.Context, retiredBefore time.Time) error
+}
+
+// Config says which keys there are and when they change.
+type Config struct {
+	// Algorithms are those to sign with, of "RS256", "ES256" and "EdDSA". The
+	// default is RS256 and ES256.
+	Algorithms []string
+	// PublishAhead is how long a new key is published before it signs:
+	// DefaultPublishAhead if less. The first key of an algorithm signs at once.
+	PublishAhead time.Duration
+	// KeepAfter is how long a key is published after its successor has begun
+	// to sign: longer than the longest token lives. 0 means DefaultKeepAfter.
+	KeepAfter time.Duration
+	// RotateEvery is how long a key signs before it is replaced by itself, such
+	// as DefaultRotateEvery. 0 means never.
+	RotateEvery time.Duration
+}
+
+// Ring holds the keys. It is safe for concurrent use.
+type Ring struct {
+	cfg   Config
+	store Store
+	seal  *secret.Key
+	now   func() time.Time
+	log   *slog.Logger
+
+	current atomic.Pointer[snapshot]
+	loading sync.Mutex // held by Load
+
+	mu      sync.Mutex // guards what follows
+	last    *reload
+	closed  bool
+	reloads sync.WaitGroup
+}
+
+// New returns a ring without keys; they come with the first [Ring.Load].
+func New(cfg Config, store Store, secrets *secret.Keys, now func() time.Time, log *slog.Logger) *Ring {
+	if len(cfg.Algorithms) == 0 {
+		cfg.Algorithms = []string{"RS256", "ES256"}
+	}
+	cfg.PublishAhead = max(cfg.PublishAhead, DefaultPublishAhead)
+	if cfg.KeepAfter <= 0 {
+		cfg.KeepAfter = DefaultKeepAfter
+	}
+	r := &Ring{cfg: cfg, store: store, seal: secrets.For("signing keys"), now: now, log: log}
+	r.current.Store(&snapshot{})
+	return r
+}
+
+// Algorithms returns the algorithms that the ring signs with.
+func (r *Ring) Algorithms() []string { return r.cfg.Algorithms }
+
+// Load reads the keys and sees to them: it makes those that are missing or
+// due, seals anew those that are sealed under a previous secret, and deletes
+// those that have retired. Several nodes may do so at once.
+func (r *Ring) Load(ctx context.Context) error {
+	r.loading.Lock()
+	defer r.loading.Unlock()
+	if err := r.read(ctx); err != nil {
+		return err
+	}
+	changed, err := r.maintain(ctx)
+	if err != nil || !changed {
+		return err
+	}
+	return r.read(ctx)
+}
+
+// read makes the stored keys the current ones.
+func (r *Ring) read(ctx context.Context) error {
+	now := r.now()
+	records, err := r.store.SigningKeys(ctx)
+	if err != nil {
+		return fmt.Errorf("read signing keys: %w", err)
+	}
+	known := r.current.Load()
+	keys := make([]*key, 0, len(records))
+	for _, record := range records {
+		k, err := r.open(record, known)
+		if err != nil {
+			return fmt.Errorf("signing key %q: %w", record.ID, err)
+		}
+		keys = append(keys, k)
+	}
+	r.current.Store(newSnapshot(keys, now))
+	return nil
+}
+
+// maintain writes what is due, and reports whether that changed the keys.
+func (r *Ring) maintain(ctx context.Context) (changed bool, err error) {
+	now, keys := r.now(), r.current.Load()
+	for _, alg := range r.cfg.Algorithms {
+		if newest := keys.newest(alg); newest == nil || r.due(newest, now) {
+			if err := r.add(ctx, alg, newest, now); err != nil {
+				return false, err
+			}
+			changed = true
+		}
+	}
+	for _, k := range keys.all {
+		if k.resealed != nil {
+			if err := r.store.ResealSigningKey(ctx, k.ID, k.resealed); err != nil {
+				return false, fmt.Errorf("reseal signing key %q: %w", k.ID, err)
+			}
+			changed = true
+		}
+	}
+	if keys.anyRetired(now) {
+		if err := r.store.DeleteSigningKeys(ctx, now); err != nil {
+			return false, fmt.Errorf("delete retired signing keys: %w", err)
+		}
+		changed = true
+	}
+	return changed, nil
+}
+
+// due reports whether the newest key of its algorithm needs a successor.
+func (r *Ring) due(newest *key, now time.Time) bool {
+	return r.cfg.RotateEvery > 0 && !now.Before(newest.ActiveAt.Add(r.cfg.RotateEvery))
+}
+
+// add makes a key that follows the newest of its algorithm, or is the first if
+// that is nil. That another node was faster is no error.
+func (r *Ring) add(ctx context.Context, alg string, newest *key, now time.Time) error {
+	record, err := r.generate(alg)
+	if err != nil {
+		return err
+	}
+	now = now.UTC()
+	record.CreatedAt, record.ActiveAt = now, now
+	var after string
+	var retiresAt time.Time
+	if newest != nil {
+		record.ActiveAt = now.Add(r.cfg.PublishAhead)
+		after, retiresAt = newest.ID, record.ActiveAt.Add(r.cfg.KeepAfter)
+	}
+	err = r.store.AddSigningKey(ctx, record, after, retiresAt)
+	if errors.Is(err, storage.ErrConflict) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("add %s signing key: %w", alg, err)
+	}
+	r.log.InfoContext(ctx, "signing key added", slog.String("alg", alg),
+		slog.String("kid", record.ID), slog.Time("active_at", record.ActiveAt))
+	return nil
+}

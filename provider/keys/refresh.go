@@ -1,0 +1,106 @@
+package keys
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+const (
+	// refreshAfter is the age at which keys are looked for anew when used.
+	refreshAfter = time.Minute
+	// reloadGap is the least time between two looks, whatever the reason: an
+	// unknown kid can be sent by anyone.
+	reloadGap = 10 * time.Second
+	// reloadTimeout is how long one look may take.
+	reloadTimeout = 3 * time.Second
+)
+
+// reload is one look for new keys, in the background.
+type reload struct {
+	startedAt time.Time
+	done      chan struct{}
+	err       error // after done
+	// retry: the one before failed, so that it is better not to wait for this.
+	retry bool
+}
+
+func (l *reload) wait(ctx context.Context) error {
+	select {
+	case <-l.done:
+		return l.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *reload) running() bool {
+	select {
+	case <-l.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// recent returns the keys as they are in memory. If they were read some time
+// ago, new ones are looked for in the background.
+func (r *Ring) recent() *snapshot {
+	s := r.current.Load()
+	if now := r.now(); now.Sub(s.readAt) >= refreshAfter {
+		r.reload(now)
+	}
+	return s
+}
+
+// fresh is recent, but waits for keys that are older than MaxAge, once: in an
+// outage we go on with what we have.
+func (r *Ring) fresh(ctx context.Context) *snapshot {
+	s, now := r.recent(), r.now()
+	if now.Sub(s.readAt) < MaxAge {
+		return s
+	}
+	if l := r.reload(now); !l.retry {
+		_ = l.wait(ctx) // logged by the reload itself
+	}
+	return r.current.Load()
+}
+
+// refresh looks for new keys and waits for them.
+func (r *Ring) refresh(ctx context.Context) error { return r.reload(r.now()).wait(ctx) }
+
+// reload starts to load the keys and returns at once. If that is under way or
+// has just been done, it returns that.
+func (r *Ring) reload(now time.Time) *reload {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := r.last
+	if last != nil && (r.closed || last.running() || now.Sub(last.startedAt) < reloadGap) {
+		return last
+	}
+	l := &reload{startedAt: now, done: make(chan struct{}), retry: last != nil && last.err != nil}
+	r.last = l
+	if r.closed {
+		close(l.done)
+		return l
+	}
+	r.reloads.Go(func() {
+		defer close(l.done)
+		ctx, cancel := context.WithTimeout(context.Background(), reloadTimeout)
+		defer cancel()
+		if l.err = r.Load(ctx); l.err != nil {
+			r.log.WarnContext(ctx, "signing keys not refreshed, going on with those in memory",
+				slog.Any("error", l.err))
+		}
+	})
+	return l
+}
+
+// Close waits for what runs in the background. The keys in memory stay usable.
+func (r *Ring) Close() error {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.reloads.Wait()
+	return nil
+}
