@@ -1,0 +1,127 @@
+// Package config owns Gatelodge's settings: their names, their defaults, where
+// they come from and which values are right. It is the only package that looks
+// at the environment. It does not own what a setting means: each part of the
+// provider says that of the values it is given.
+//
+// A setting is looked for in the environment, then in the file, then among the
+// defaults. The file config.yaml at the top of the repository shows them all.
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Config holds every setting. The yaml names are the keys of the file; joined
+// by underscores, in capitals and behind GATELODGE_ they are the names of the
+// environment variables.
+type Config struct {
+	// Issuer is the URL that the provider is known by, its iss.
+	Issuer string `yaml:"issuer"`
+	// Secret is what all keys are derived from that protect what is stored and
+	// what is sent out; PreviousSecrets are still recognised.
+	Secret          Secret    `yaml:"secret"`
+	PreviousSecrets []Secret  `yaml:"previous_secrets"`
+	HTTP            HTTP      `yaml:"http"`
+	Ops             Ops       `yaml:"ops"`
+	Database        Database  `yaml:"database"`
+	Lifetimes       Lifetimes `yaml:"lifetimes"`
+	Refresh         Refresh   `yaml:"refresh"`
+	Keys            Keys      `yaml:"keys"`
+	Password        Password  `yaml:"password"`
+	Grants          Grants    `yaml:"grants"`
+	Log             Log       `yaml:"log"`
+
+	// sources says where each setting that is not a default was found.
+	sources map[string]string
+	faults  Error
+}
+
+// HTTP is the public listener.
+type HTTP struct {
+	Addr string `yaml:"addr"`
+	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+}
+
+// Ops is the listener for those who run the provider.
+type Ops struct {
+	Addr string `yaml:"addr"`
+}
+
+// Database says where everything is kept: in PostgreSQL if URL is set, else in
+// the SQLite file at Path.
+type Database struct {
+	URL Secret `yaml:"url"`
+	// DirectURL passes by a connection pooler, for migrations.
+	DirectURL Secret `yaml:"direct_url"`
+	Path      string `yaml:"path"`
+}
+
+// Lifetimes is how long what the provider issues is valid.
+type Lifetimes struct {
+	AccessToken  time.Duration `yaml:"access_token"`
+	IDToken      time.Duration `yaml:"id_token"`
+	Code         time.Duration `yaml:"code"`
+	RefreshToken time.Duration `yaml:"refresh_token"`
+	Grant        time.Duration `yaml:"grant"`
+	Session      time.Duration `yaml:"session"`
+	Request      time.Duration `yaml:"request"`
+}
+
+// Refresh is how refresh tokens are rotated.
+type Refresh struct {
+	Grace time.Duration `yaml:"grace"`
+}
+
+// Keys is which keys sign, and for how long.
+type Keys struct {
+	Algorithms  []string      `yaml:"algorithms"`
+	RotateEvery time.Duration `yaml:"rotate_every"`
+}
+
+// Password is the cost of argon2id.
+type Password struct {
+	MemoryKiB uint32 `yaml:"memory_kib"`
+	Time      uint32 `yaml:"time"`
+	Threads   uint8  `yaml:"threads"`
+	// Concurrency bounds the hashes computed at once; 0 is one a CPU.
+	Concurrency int `yaml:"concurrency"`
+}
+
+// Grants is which grants beside the usual ones clients may be given.
+type Grants struct {
+	Password bool `yaml:"password"`
+}
+
+// Log is what is logged and how.
+type Log struct {
+	// Format is "json", "text" or "", which is json, and text under dev.
+	Format string     `yaml:"format"`
+	Level  slog.Level `yaml:"level"`
+}
+
+// Default returns the settings of a file that sets nothing.
+func Default() *Config {
+	const day = 24 * time.Hour
+	return &Config{
+		PreviousSecrets: []Secret{},
+		HTTP:            HTTP{Addr: "localhost:8080", TrustedProxies: []netip.Prefix{}},
+		Ops:             Ops{Addr: "localhost:8090"},
+		Database:        Database{Path: "data/gatelodge.db"},
+		Lifetimes: Lifetimes{
+			AccessToken:  10 * time.Minute,
+			IDToken:      10 * time.Minute,
+			Code:         time.Minute,
+			RefreshToken: 30 * day,
+			Grant:        90 * day,
+			Session:      14 * day,
+			Request:      day,
+		},
+		Refresh:  Refresh{Grace: 30 * time.Second},
+		Keys:     Keys{Algorithms: []string{"RS256", "ES256"}, RotateEvery: 90 * day},
+		Password: Password{MemoryKiB: 19 * 1024, Time: 2, Threads: 1},
+		Log:      Log{Level: slog.LevelInfo},
+	}
+}
