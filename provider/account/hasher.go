@@ -1,0 +1,150 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"runtime"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// maxPassword is the longest password, in characters.
+const maxPassword = 1000
+
+// ErrBusy reports that too many passwords are waiting to be hashed: try again
+// shortly. It says nothing of the password.
+var ErrBusy = errors.New("too many passwords are being checked")
+
+// Argon2 is how passwords are hashed. Zero fields mean the defaults.
+type Argon2 struct {
+	// MemoryKiB, Time (passes) and Threads are the parameters of argon2id:
+	// 19456, 2 and 1 unless set, OWASP's first recommendation.
+	MemoryKiB, Time uint32
+	Threads         uint8
+	// Concurrency is how many passwords are hashed at once, GOMAXPROCS unless
+	// set. Each takes MemoryKiB.
+	Concurrency int
+	// QueueLimit is how many more may wait, 32 times Concurrency unless set:
+	// about a second's worth. Beyond it there is ErrBusy.
+	QueueLimit int
+}
+
+// Hasher hashes and verifies passwords, a few at a time. Passwords are taken in
+// NFC, as [RFC 8265 §4.2] prepares them, since keyboards differ in how they
+// compose a letter.
+//
+// [RFC 8265 §4.2]: https://www.rfc-editor.org/rfc/rfc8265#section-4.2
+type Hasher struct {
+	params argon2Params
+	// decoy is no password's hash, and takes as long to verify as one.
+	decoy string
+	// slots holds a token for each hash in progress, queue for each of these
+	// and each that waits for it.
+	slots, queue chan struct{}
+}
+
+// NewHasher returns a hasher. It fails when the parameters exceed what the
+// hasher itself would verify.
+func NewHasher(cfg Argon2) (*Hasher, error) {
+	p := argon2Params{variant: "argon2id", memory: cfg.MemoryKiB, time: cfg.Time, threads: cfg.Threads}
+	p.memory = orDefault(p.memory, 19456)
+	p.time = orDefault(p.time, 2)
+	p.threads = orDefault(p.threads, 1)
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	concurrency := orDefault(cfg.Concurrency, runtime.GOMAXPROCS(0))
+	waiting := orDefault(cfg.QueueLimit, 32*concurrency)
+	random := make([]byte, argon2Salt+argon2Key)
+	_, _ = rand.Read(random) // never fails, see crypto/rand
+	return &Hasher{
+		params: p,
+		decoy:  p.encode(random[:argon2Salt], random[argon2Salt:]),
+		slots:  make(chan struct{}, concurrency),
+		queue:  make(chan struct{}, concurrency+waiting),
+	}, nil
+}
+
+func orDefault[T comparable](value, otherwise T) T {
+	var zero T
+	if value == zero {
+		return otherwise
+	}
+	return value
+}
+
+// CheckPassword reports what keeps a string from being anybody's password. It
+// is no judgement of its strength.
+func CheckPassword(password string) error {
+	switch {
+	case password == "":
+		return errors.New("password: is empty")
+	case !utf8.ValidString(password):
+		return errors.New("password: is not valid UTF-8")
+	case utf8.RuneCountInString(password) > maxPassword:
+		return errors.New("password: is longer than 1000 characters")
+	}
+	for _, r := range password {
+		// bcrypt ends a password at NUL, and no form field sends controls.
+		if r < ' ' || r == '\x7f' {
+			return errors.New("password: contains a control character")
+		}
+	}
+	return nil
+}
+
+// Hash returns the password's argon2id hash in PHC form. It fails as
+// [CheckPassword] does, with ErrBusy, or as ctx does while it waits.
+func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+	if err := CheckPassword(password); err != nil {
+		return "", err
+	}
+	if err := h.acquire(ctx); err != nil {
+		return "", err
+	}
+	defer h.release()
+	salt := make([]byte, argon2Salt)
+	_, _ = rand.Read(salt) // never fails, see crypto/rand
+	return h.params.encode(salt, h.params.derive(norm.NFC.String(password), salt, argon2Key)), nil
+}
+
+// Verify reports whether the password belongs to the stored hash, and whether
+// that hash is outdated: not what Hash would make today. It fails with ErrBusy,
+// as ctx does while it waits, or when the hash is not one of those that
+// [CheckHash] allows.
+func (h *Hasher) Verify(ctx context.Context, stored, password string) (ok, outdated bool, err error) {
+	hash, err := parseHash(stored)
+	if err != nil {
+		return false, false, err
+	}
+	if err := h.acquire(ctx); err != nil {
+		return false, false, err
+	}
+	defer h.release()
+	current, isArgon2 := hash.(argon2Hash)
+	return hash.matches(password), !isArgon2 || !current.madeWith(h.params), nil
+}
+
+// acquire waits for a slot, if the queue has room.
+func (h *Hasher) acquire(ctx context.Context) error {
+	select {
+	case h.queue <- struct{}{}:
+	default:
+		return ErrBusy
+	}
+	select {
+	case h.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		<-h.queue
+		return fmt.Errorf("wait to hash a password: %w", context.Cause(ctx))
+	}
+}
+
+func (h *Hasher) release() {
+	<-h.slots
+	<-h.queue
+}

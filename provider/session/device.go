@@ -1,0 +1,91 @@
+package session
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"time"
+)
+
+const (
+	// deviceLifetime is how long a device is known after a person's last
+	// sign-in with it.
+	deviceLifetime = 180 * 24 * time.Hour
+	// peoplePerDevice bounds the cookie.
+	peoplePerDevice = 5
+)
+
+// Device is a browser in which a person has signed in before. Attempts from it
+// are counted apart from those of strangers. The zero Device is an unknown one.
+type Device struct {
+	ID, UserID string
+}
+
+// known is the content of the device cookie.
+type known struct {
+	ID     string   `json:"id"`
+	People []person `json:"people"` // the latest first
+}
+
+// person is somebody who signed in with the device.
+type person struct {
+	UserID     string    `json:"user"`
+	Identifier string    `json:"identifier"`
+	At         time.Time `json:"at"`
+}
+
+// Device returns what the browser is to the person who signs in with the
+// normalised identifier: the person who last did so here, else the latest one.
+// Only who finds the user can tell whether it is that one, see
+// [github.com/gatelodge/gatelodge/storage.Attempt].
+func (c *Cookies) Device(r *http.Request, identifier string) Device {
+	k := c.known(r)
+	if len(k.People) == 0 {
+		return Device{}
+	}
+	i := slices.IndexFunc(k.People, func(p person) bool { return p.Identifier == identifier })
+	return Device{ID: k.ID, UserID: k.People[max(i, 0)].UserID}
+}
+
+// RememberDevice makes the browser a known device of the user, who has just
+// signed in with the normalised identifier.
+func (c *Cookies) RememberDevice(w http.ResponseWriter, r *http.Request, userID, identifier string) {
+	now := c.Now()
+	k := c.known(r)
+	if k.ID == "" {
+		k.ID = random()
+	}
+	k.People = slices.DeleteFunc(k.People, func(p person) bool { return p.UserID == userID })
+	k.People = slices.Insert(k.People, 0, person{userID, identifier, now.UTC()})
+	k.People = k.People[:min(len(k.People), peoplePerDevice)]
+
+	plain, err := json.Marshal(k)
+	if err != nil {
+		panic(err) // strings and a time of this century always marshal
+	}
+	sealed := base64.RawURLEncoding.EncodeToString(c.Key.Seal(plain, []byte(deviceCookie)))
+	c.write(w, deviceCookie, sealed, now.Add(deviceLifetime))
+}
+
+// known opens the device cookie. One that is missing, altered or sealed under
+// another secret makes the browser an unknown device, which is never an error.
+// People whose last sign-in is too long ago are left out.
+func (c *Cookies) known(r *http.Request) known {
+	value, _ := c.read(r, deviceCookie)
+	sealed, err := base64.RawURLEncoding.DecodeString(value)
+	if err != nil {
+		return known{}
+	}
+	plain, err := c.Key.Open(sealed, []byte(deviceCookie))
+	if err != nil {
+		return known{}
+	}
+	var k known
+	if err := json.Unmarshal(plain, &k); err != nil {
+		return known{}
+	}
+	oldest := c.Now().Add(-deviceLifetime)
+	k.People = slices.DeleteFunc(k.People, func(p person) bool { return p.At.Before(oldest) })
+	return k
+}

@@ -1,0 +1,138 @@
+// Package session owns what the provider keeps in a browser: the cookie of the
+// session, the cookie that binds pending requests to the browser they began in,
+// and the cookie by which a person's device is known again. It knows nothing of
+// what a session holds: provider/storage keeps that, under the token's hash.
+package session
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"net/http"
+	"time"
+
+	"github.com/gatelodge/gatelodge/provider/secret"
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// The names of the cookies, without the prefix that https adds.
+const (
+	sessionCookie = "gatelodge-session"
+	browserCookie = "gatelodge-browser"
+	deviceCookie  = "gatelodge-device"
+)
+
+// tokenBytes is the entropy of a token: 256 bits.
+const tokenBytes = 32
+
+// Token is the secret of one browser session. It can only be made here, never
+// from what a browser sends, so that no session can be fixed from outside. It
+// prints as [redacted].
+type Token struct{ value string }
+
+// NewToken returns a fresh random token.
+func NewToken() Token { return Token{random()} }
+
+// Hash is the form in which the token is stored.
+func (t Token) Hash() storage.Hash { return storage.HashOf(t.value) }
+
+func (Token) String() string { return "[redacted]" }
+
+// GoString keeps the token out of %#v.
+func (Token) GoString() string { return "[redacted]" }
+
+// Cookies reads and writes the provider's cookies. All are HttpOnly, for the
+// whole host and it alone, and SameSite=Lax, so that they come along when an
+// application sends the browser here, but with no request of another site's form.
+type Cookies struct {
+	// Secure is whether the issuer is https. The cookies then are Secure and
+	// named __Host-…, which browsers accept from this very host only. Over
+	// plain http, for development, clients that are not browsers would keep
+	// such cookies from us.
+	Secure bool
+	// Key seals the device cookie.
+	Key *secret.Key
+	Now func() time.Time
+}
+
+// Session returns the stored form of the session's token that the browser
+// presents, and whether it presents one.
+func (c *Cookies) Session(r *http.Request) (storage.Hash, bool) {
+	value, ok := c.read(r, sessionCookie)
+	if !ok || !wellFormed(value) {
+		return storage.Hash{}, false
+	}
+	return storage.HashOf(value), true
+}
+
+// SetSession gives the browser the token of its session. It is to be called
+// once the session is stored: before, a failure would cost the browser the
+// session that it has.
+func (c *Cookies) SetSession(w http.ResponseWriter, token Token, expires time.Time) {
+	c.write(w, sessionCookie, token.value, expires)
+}
+
+// ClearSession takes the session's token from the browser.
+func (c *Cookies) ClearSession(w http.ResponseWriter) {
+	c.write(w, sessionCookie, "", time.Unix(1, 0))
+}
+
+// Browser returns the value that pending requests of this browser are bound to,
+// and whether it has one.
+func (c *Cookies) Browser(r *http.Request) (string, bool) {
+	value, ok := c.read(r, browserCookie)
+	return value, ok && wellFormed(value)
+}
+
+// BindBrowser returns the value to bind a pending request to, giving the browser
+// one that lasts until it is closed if it has none.
+func (c *Cookies) BindBrowser(w http.ResponseWriter, r *http.Request) string {
+	if value, ok := c.Browser(r); ok {
+		return value
+	}
+	value := random()
+	c.write(w, browserCookie, value, time.Time{})
+	return value
+}
+
+// read returns the cookie's value. Two cookies of one name are none: one of
+// them was planted, from a path or a parent domain, and nothing tells which.
+func (c *Cookies) read(r *http.Request, name string) (string, bool) {
+	found := r.CookiesNamed(c.name(name))
+	if len(found) != 1 {
+		return "", false
+	}
+	return found[0].Value, true
+}
+
+// write sets the cookie: until expires, or until the browser is closed if that
+// is zero.
+func (c *Cookies) write(w http.ResponseWriter, name, value string, expires time.Time) {
+	http.SetCookie(w, &http.Cookie{
+		Name:     c.name(name),
+		Value:    value,
+		Path:     "/",
+		Expires:  expires,
+		Secure:   c.Secure,
+		HttpOnly: true,
+		SameSite: http.SameSiteLaxMode,
+	})
+}
+
+func (c *Cookies) name(name string) string {
+	if c.Secure {
+		return "__Host-" + name
+	}
+	return name
+}
+
+func random() string {
+	b := make([]byte, tokenBytes)
+	_, _ = rand.Read(b) // never fails, see crypto/rand
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// wellFormed reports whether the value could have come from random.
+func wellFormed(value string) bool {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(value)
+	return err == nil && len(b) == tokenBytes
+}
