@@ -1,0 +1,124 @@
+// Package consentui owns the pages that people see: their templates, style,
+// texts and the headers that they are sent with. It decides nothing: a handler
+// fills in one of the page structs and renders it. The pages work without
+// JavaScript, and ask no other host for anything.
+//
+// The forms come back as POST:
+//
+//	/login         request, username, password
+//	/consent       request, decision (allow or deny), and scope for each optional scope that is ticked
+//	/login/switch  request: the person wants to use another account
+package consentui
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+)
+
+//go:embed templates static texts
+var files embed.FS
+
+// Config is what the pages say about the provider.
+type Config struct {
+	// Name is who people sign in with, "Gatelodge" if it is "".
+	Name string
+	// Host is the issuer's host, shown on every page so that people can
+	// compare it with the address bar.
+	Host string
+	// Overrides, which may be nil, holds files that replace ours of the same
+	// name: templates/*.html, static/*, and texts/en.json, of which only the
+	// texts that differ are needed.
+	Overrides fs.FS
+}
+
+// Pages renders the pages. It is safe for concurrent use.
+type Pages struct {
+	cfg       Config
+	static    *static
+	texts     catalogue
+	templates map[string]*template.Template
+}
+
+// New parses the templates and renders each page once, so that a mistake in an
+// override shows at start and not to somebody who wants to sign in.
+func New(cfg Config) (*Pages, error) {
+	if cfg.Name == "" {
+		cfg.Name = "Gatelodge"
+	}
+	from := overlay{top: cfg.Overrides, base: files}
+	p := &Pages{cfg: cfg, templates: map[string]*template.Template{}}
+	var err error
+	if p.static, err = loadStatic(from); err != nil {
+		return nil, err
+	}
+	if p.texts, err = loadTexts(cfg.Overrides, "en"); err != nil {
+		return nil, err
+	}
+	for _, page := range []Page{Login{}, Consent{}, Error{}, Expired{}, FormPost{}, Home{}} {
+		if err := p.load(from, page); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (p *Pages) load(from fs.FS, page Page) error {
+	t := template.New("layout.html").Funcs(p.funcs())
+	name := page.template()
+	if _, err := t.ParseFS(from, "templates/layout.html", "templates/parts.html", "templates/"+name); err != nil {
+		return fmt.Errorf("parse the page %s: %w", name, err)
+	}
+	p.templates[name] = t
+	_, err := p.execute(page)
+	return err
+}
+
+// view is what layout.html is executed with.
+type view struct {
+	Page       Page
+	Name, Host string
+	Lang, Dir  string
+}
+
+func (p *Pages) execute(page Page) (*bytes.Buffer, error) {
+	var b bytes.Buffer
+	v := view{Page: page, Name: p.cfg.Name, Host: p.cfg.Host, Lang: p.texts.Lang, Dir: p.texts.Dir}
+	if err := p.templates[page.template()].Execute(&b, v); err != nil {
+		return nil, fmt.Errorf("render the page %s: %w", page.template(), err)
+	}
+	return &b, nil
+}
+
+// Render answers with the page. If it fails to execute, nothing has been sent.
+func (p *Pages) Render(w http.ResponseWriter, status int, page Page) error {
+	body, err := p.execute(page)
+	if err != nil {
+		return err
+	}
+	setHeaders(w.Header(), page)
+	w.WriteHeader(status)
+	if _, err := body.WriteTo(w); err != nil {
+		return fmt.Errorf("send the page %s: %w", page.template(), err)
+	}
+	return nil
+}
+
+// Static serves the style, script and icon of the pages below /static/.
+func (p *Pages) Static() http.Handler { return p.static }
+
+// overlay is base, with the files of top in place of those of the same name.
+type overlay struct{ top, base fs.FS }
+
+// Open opens the file of top, if it has one, else that of base.
+func (o overlay) Open(name string) (fs.File, error) {
+	if o.top != nil {
+		if f, err := o.top.Open(name); err == nil {
+			return f, nil
+		}
+	}
+	return o.base.Open(name)
+}
