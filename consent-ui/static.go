@@ -21,7 +21,7 @@ type static struct {
 }
 
 type staticFile struct {
-	contentType  string
+	contentType    string
 	plain, gzipped []byte
 }
 

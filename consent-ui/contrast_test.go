@@ -1,0 +1,80 @@
+package consentui
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// WCAG 2.2 SC 1.4.3 (text, 4.5:1) and SC 1.4.11 (the borders of controls and
+// the focus ring, 3:1), in light and in dark.
+func TestColoursContrast(t *testing.T) {
+	t.Parallel()
+	css, err := files.ReadFile("static/style.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	light, rest, _ := strings.Cut(string(css), "@media (prefers-color-scheme: dark)")
+	dark, _, _ := strings.Cut(rest, "\n}\n")
+	for theme, tokens := range map[string]map[string]string{"light": tokensOf(light), "dark": tokensOf(dark)} {
+		for _, pair := range []struct {
+			on, over string
+			least    float64
+		}{
+			{"foreground", "background", 4.5},
+			{"foreground", "card", 4.5},
+			{"foreground", "muted", 4.5},
+			{"muted-foreground", "background", 4.5},
+			{"muted-foreground", "card", 4.5},
+			{"primary-foreground", "primary", 4.5},
+			{"primary-foreground", "primary-hover", 4.5},
+			{"destructive", "destructive-muted", 4.5},
+			{"destructive", "card", 3},
+			{"input", "card", 3},
+			{"input", "muted", 3},
+			{"ring", "card", 3},
+			{"ring", "background", 3},
+			{"primary", "card", 3},
+		} {
+			got := contrast(t, tokens[pair.on], tokens[pair.over])
+			if got < pair.least {
+				t.Errorf("%s: %s on %s is %.2f:1, want %.1f:1", theme, pair.on, pair.over, got, pair.least)
+			}
+		}
+	}
+}
+
+func tokensOf(css string) map[string]string {
+	tokens := map[string]string{}
+	for _, match := range regexp.MustCompile(`--([a-z-]+): (#[0-9a-f]{6});`).FindAllStringSubmatch(css, -1) {
+		tokens[match[1]] = match[2]
+	}
+	return tokens
+}
+
+// contrast is the contrast ratio of WCAG 2.2.
+func contrast(t *testing.T, a, b string) float64 {
+	t.Helper()
+	la, lb := luminance(t, a), luminance(t, b)
+	return (max(la, lb) + 0.05) / (min(la, lb) + 0.05)
+}
+
+func luminance(t *testing.T, colour string) float64 {
+	t.Helper()
+	var rgb [3]uint8
+	if _, err := fmt.Sscanf(colour, "#%02x%02x%02x", &rgb[0], &rgb[1], &rgb[2]); err != nil {
+		t.Fatalf("colour %q: %v", colour, err)
+	}
+	var linear [3]float64
+	for i, v := range rgb {
+		c := float64(v) / 255
+		if c <= 0.04045 {
+			linear[i] = c / 12.92
+		} else {
+			linear[i] = math.Pow((c+0.055)/1.055, 2.4)
+		}
+	}
+	return 0.2126*linear[0] + 0.7152*linear[1] + 0.0722*linear[2]
+}

@@ -1,0 +1,76 @@
+package consentui
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPagesAreSentWithStrictHeaders(t *testing.T) {
+	t.Parallel()
+	got := render(t, newPages(t), Login{RedirectURI: "https://app.example/cb?x=1"}).Header()
+	want := http.Header{
+		"Cache-Control": {"no-store"},
+		"Content-Security-Policy": {"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+			"form-action 'self' https://app.example; frame-ancestors 'none'; base-uri 'none'"},
+		"Content-Type":               {"text/html; charset=utf-8"},
+		"Cross-Origin-Opener-Policy": {"same-origin"},
+		"Permissions-Policy":         {"publickey-credentials-get=(self), camera=(), geolocation=(), microphone=()"},
+		"Referrer-Policy":            {"same-origin"},
+		"X-Content-Type-Options":     {"nosniff"},
+		"X-Frame-Options":            {"DENY"},
+		"X-Robots-Tag":               {"noindex"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// An application that checks the origin of the form_post answer sees ours, not
+// null: Fetch, "append a request Origin header".
+func TestFormPostIsSentWithItsOrigin(t *testing.T) {
+	t.Parallel()
+	got := render(t, newPages(t), FormPost{Action: "https://app.example/cb"}).Header().Get("Referrer-Policy")
+	if got != "strict-origin" {
+		t.Errorf("Referrer-Policy is %q", got)
+	}
+}
+
+// Content Security Policy Level 3 §6.4.2: form-action. What CSP cannot name is
+// allowed by its scheme; nothing of the URI can end the directive.
+func TestFormsLeadToTheRedirectURIAlone(t *testing.T) {
+	t.Parallel()
+	for redirectURI, want := range map[string]string{
+		"":                                   "",
+		"%":                                  "",
+		"/callback":                          "",
+		"https://app.example/callback":       " https://app.example",
+		"https://app.example:8443/cb":        " https://app.example:8443",
+		"http://127.0.0.1:51004/cb":          " http://127.0.0.1:51004",
+		"http://localhost:3000/cb":           " http://localhost:3000",
+		"http://[::1]:51004/cb":              " http:",
+		"https://bücher.example/cb":          " https:",
+		"https://a.example;script-src/cb":    " https:",
+		"com.example.app:/oauth2redirect":    " com.example.app:",
+		"myapp://callback":                   " myapp:",
+		"https://user@app.example/callback":  " https://app.example",
+		"https://app.example'unsafe-inline'": " https:",
+	} {
+		if got := formTarget(redirectURI); got != want {
+			t.Errorf("formTarget(%q) = %q, want %q", redirectURI, got, want)
+		}
+	}
+}
+
+func FuzzFormTarget(f *testing.F) {
+	f.Add("https://app.example/callback")
+	f.Add("a b:;c")
+	f.Fuzz(func(t *testing.T, redirectURI string) {
+		target := formTarget(redirectURI)
+		if strings.ContainsAny(strings.TrimPrefix(target, " "), " ;,'\"*\r\n") {
+			t.Errorf("formTarget(%q) = %q", redirectURI, target)
+		}
+	})
+}

@@ -1,0 +1,319 @@
+package consentui
+
+import (
+	"bytes"
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// examples is every page, as empty and as full as it gets.
+func examples() map[string]Page {
+	acme := Client{
+		Name: "Acme Notes", URI: "https://acme.example", LogoURI: "data:image/png;base64,AAAA",
+		PolicyURI: "https://acme.example/privacy", TosURI: "https://acme.example/terms",
+	}
+	const redirect = "https://app.acme.example/callback"
+	person := Person{Name: "Ada Lovelace", Identifier: "ada@example.com"}
+	return map[string]Page{
+		"login_empty": Login{},
+		"login": Login{
+			Client: Client{Name: "Acme Notes"}, Request: "sealed", RedirectURI: redirect,
+		},
+		"login_hint": Login{Client: acme, Request: "sealed", RedirectURI: redirect, Identifier: "ada@example.com"},
+		"login_denied": Login{
+			Client: acme, Request: "sealed", RedirectURI: redirect,
+			Identifier: "ada@example.com", Problem: ProblemDenied,
+		},
+		"login_unavailable": Login{
+			Client: acme, Request: "sealed", RedirectURI: redirect,
+			Identifier: "ada@example.com", Problem: ProblemUnavailable,
+		},
+		"consent_empty": Consent{},
+		"consent": Consent{
+			Client: Client{Name: "Acme Notes", URI: "https://acme.example"}, Request: "sealed",
+			RedirectURI: redirect, Person: person,
+			Scopes: []Scope{{Name: "openid"}, {Name: "profile"}, {Name: "email"}, {Name: "offline_access"}},
+		},
+		"consent_full": Consent{
+			Client: acme, Request: "sealed", RedirectURI: redirect, Person: person,
+			Scopes: []Scope{
+				{Name: "openid", Granted: true},
+				{Name: "email", Granted: true},
+				{Name: "notes:read", Description: "Read your notes", Resource: "Acme Notes API"},
+				{Name: "notes:write"},
+				{Name: "offline_access", Optional: true},
+			},
+		},
+		"error_empty": Error{},
+		"error": Error{
+			Title: "Acme Notes cannot sign you in", Detail: "It asked in a way that is not allowed. Tell whoever runs it.",
+			RequestID: "5JQ2V7EXAMPLE", Time: time.Date(2026, 11, 24, 8, 30, 0, 0, time.UTC),
+			Client: acme, BackURI: "https://acme.example",
+		},
+		"error_dev": Error{
+			Title: "The redirect URI is not registered", Detail: "We cannot send you back to the application.",
+			RequestID: "5JQ2V7EXAMPLE", Time: time.Date(2026, 11, 24, 8, 30, 0, 0, time.UTC),
+			Dev: &DevDetail{
+				Code: "invalid_request", Description: "redirect_uri is not registered", ClientID: "acme-notes",
+				RedirectURI: "https://app.acme.example/callback/", Registered: []string{redirect, "http://localhost:3000/callback"},
+			},
+		},
+		"error_dev_unknown_client": Error{Dev: &DevDetail{Code: "invalid_client", RedirectURI: redirect}},
+		"expired_empty":            Expired{},
+		"expired":                  Expired{Client: acme, BackURI: "https://acme.example"},
+		"form_post_empty":          FormPost{},
+		"form_post": FormPost{
+			Client: acme, Action: redirect,
+			Parameters: []Parameter{{"code", "c0de"}, {"state", `"><script>`}, {"iss", "https://id.example"}},
+		},
+		"home": Home{},
+	}
+}
+
+func newPages(t *testing.T) *Pages {
+	t.Helper()
+	p, err := New(Config{Host: "id.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func render(t *testing.T, p *Pages, page Page) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	if err := p.Render(w, http.StatusOK, page); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// hashed finds the names of static files, which change with every change of style.
+var hashed = regexp.MustCompile(`\.[0-9a-f]{12}\.`)
+
+func TestPagesLookAsRecorded(t *testing.T) {
+	t.Parallel()
+	p := newPages(t)
+	for name, page := range examples() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := hashed.ReplaceAll(render(t, p, page).Body.Bytes(), []byte(".hash."))
+			golden := filepath.Join("testdata", name+".html")
+			if *update {
+				if err := os.WriteFile(golden, got, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("run with -update if this is meant (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// The policy has no unsafe-inline: what is inline would not work.
+func TestPagesHaveNothingInline(t *testing.T) {
+	t.Parallel()
+	inline := regexp.MustCompile(`(?i)<style|<script[^>]*>[^<]|\sstyle=|\son[a-z]+=|javascript:`)
+	p := newPages(t)
+	for name, page := range examples() {
+		if found := inline.FindString(render(t, p, page).Body.String()); found != "" {
+			t.Errorf("%s has %q", name, found)
+		}
+	}
+}
+
+// Nothing on a page is fetched from another host, which would learn who signs in.
+func TestPagesAskNoOtherHost(t *testing.T) {
+	t.Parallel()
+	fetched := regexp.MustCompile(`<(?:link|script|img)[^>]*\s(?:href|src)="([^"]*)"`)
+	foreign := Client{Name: "Acme", LogoURI: "https://acme.example/logo.png"}
+	pages := examples()
+	pages["foreign logo"] = Login{Client: foreign}
+	foreign.LogoURI = "//acme.example/logo.png"
+	pages["foreign logo without a scheme"] = Login{Client: foreign}
+	p := newPages(t)
+	for name, page := range pages {
+		for _, match := range fetched.FindAllStringSubmatch(render(t, p, page).Body.String(), -1) {
+			if !strings.HasPrefix(match[1], "/static/") && !strings.HasPrefix(match[1], "data:image/") {
+				t.Errorf("%s fetches %q", name, match[1])
+			}
+		}
+	}
+}
+
+func TestFieldsHaveLabels(t *testing.T) {
+	t.Parallel()
+	input := regexp.MustCompile(`<input class="input" id="([^"]+)"`)
+	body := render(t, newPages(t), Login{}).Body.String()
+	fields := input.FindAllStringSubmatch(body, -1)
+	if len(fields) != 2 {
+		t.Fatalf("found %d fields, want 2", len(fields))
+	}
+	for _, field := range fields {
+		if !strings.Contains(body, `<label for="`+field[1]+`">`) {
+			t.Errorf("no label for %s", field[1])
+		}
+	}
+}
+
+// Of several elements with autofocus the browser takes the first, which need not
+// be the one meant; with a problem it is the summary, so that it is read out.
+func TestLoginFocusesOneElement(t *testing.T) {
+	t.Parallel()
+	p := newPages(t)
+	for name, page := range examples() {
+		login, ok := page.(Login)
+		if !ok {
+			continue
+		}
+		body := render(t, p, page).Body.String()
+		if n := strings.Count(body, " autofocus>"); n != 1 {
+			t.Errorf("%s focuses %d elements", name, n)
+		}
+		if login.Problem != ProblemNone && !strings.Contains(body, `role="alert" tabindex="-1" autofocus>`) {
+			t.Errorf("%s does not focus the summary", name)
+		}
+	}
+}
+
+func TestWhatOthersWriteIsEscaped(t *testing.T) {
+	t.Parallel()
+	const attack = `<b>"'{app}`
+	client := Client{
+		Name: attack, URI: "javascript:alert(1)", LogoURI: "javascript:alert(1)",
+		PolicyURI: "javascript:alert(1)", TosURI: `https://x.example/">`,
+	}
+	pages := []Page{
+		Login{Client: client, Request: attack, Identifier: attack},
+		Consent{
+			Client: client, Request: attack, RedirectURI: "https://" + attack, Person: Person{attack, attack},
+			Scopes: []Scope{{Name: attack}, {Name: attack, Description: attack, Resource: attack, Optional: true}},
+		},
+		Error{Title: attack, Detail: attack, RequestID: attack, Client: client, BackURI: "javascript:alert(1)", Dev: &DevDetail{
+			Code: attack, Description: attack, ClientID: attack, RedirectURI: attack, Registered: []string{attack},
+		}},
+		FormPost{Client: client, Action: "javascript:alert(1)", Parameters: []Parameter{{attack, attack}}},
+	}
+	p := newPages(t)
+	for _, page := range pages {
+		body := render(t, p, page).Body.String()
+		for _, bad := range []string{"<b>", `"'`, "javascript:", `/">`} {
+			if strings.Contains(body, bad) {
+				t.Errorf("%T has %q", page, bad)
+			}
+		}
+	}
+}
+
+func TestOverridesReplaceFilesOfTheSameName(t *testing.T) {
+	t.Parallel()
+	p, err := New(Config{Name: "Acme ID", Overrides: fstest.MapFS{
+		"static/style.css":    {Data: []byte("body { color: teal }")},
+		"templates/home.html": {Data: []byte(`{{define "title"}}Hi{{end}}{{define "content"}}<p>{{t "greeting"}}{{t "login.title"}}{{end}}`)},
+		"texts/en.json":       {Data: []byte(`{"texts": {"greeting": "Hello! "}}`)},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := render(t, p, Home{}).Body.String()
+	for _, want := range []string{"<title>Hi – Acme ID</title>", "<p>Hello! Sign in"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %q in %s", want, body)
+		}
+	}
+	style, err := p.static.path("style.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fetch(p, style, "").Body.String(); got != "body { color: teal }" {
+		t.Errorf("style is %q", got)
+	}
+}
+
+func TestAMistakeInAnOverrideShowsAtStart(t *testing.T) {
+	t.Parallel()
+	for name, overrides := range map[string]fstest.MapFS{
+		"a template that does not parse": {"templates/login.html": {Data: []byte("{{")}},
+		"a field that does not exist":    {"templates/login.html": {Data: []byte(`{{define "title"}}{{end}}{{define "content"}}{{.Nmae}}{{end}}`)}},
+		"a text that does not exist":     {"templates/home.html": {Data: []byte(`{{define "title"}}{{end}}{{define "content"}}{{t "nope"}}{{end}}`)}},
+		"texts that are not JSON":        {"texts/en.json": {Data: []byte("{")}},
+	} {
+		if _, err := New(Config{Overrides: overrides}); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func fetch(p *Pages, path, acceptEncoding string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r.Header.Set("Accept-Encoding", acceptEncoding)
+	w := httptest.NewRecorder()
+	p.Static().ServeHTTP(w, r)
+	return w
+}
+
+// The budget of the login page: 4 requests and 30 KB, compressed, all told.
+func TestLoginPageStaysSmall(t *testing.T) {
+	t.Parallel()
+	p := newPages(t)
+	page, err := compress(render(t, p, examples()["login_denied"]).Body.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, requests := len(page), 1
+	for _, path := range p.static.paths {
+		size += fetch(p, path, "gzip").Body.Len()
+		requests++
+	}
+	t.Logf("%d bytes in %d requests", size, requests)
+	if size > 30_000 || requests > 4 {
+		t.Errorf("%d bytes in %d requests", size, requests)
+	}
+}
+
+func TestStaticFilesAreServedForGood(t *testing.T) {
+	t.Parallel()
+	p := newPages(t)
+	for name, path := range p.static.paths {
+		plain, compressed := fetch(p, path, "br"), fetch(p, path, "br, gzip")
+		if compressed.Header().Get("Content-Encoding") != "gzip" || plain.Header().Get("Content-Encoding") != "" {
+			t.Errorf("%s: the encoding is not what was accepted", name)
+		}
+		for _, w := range []*httptest.ResponseRecorder{plain, compressed} {
+			got := w.Header().Clone()
+			got.Del("Content-Encoding")
+			got.Del("Content-Type")
+			want := http.Header{
+				"Cache-Control":          {"public, max-age=31536000, immutable"},
+				"Vary":                   {"Accept-Encoding"},
+				"X-Content-Type-Options": {"nosniff"},
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
+		}
+		if content, err := files.ReadFile("static/" + name); err != nil || !bytes.Equal(content, plain.Body.Bytes()) {
+			t.Errorf("%s is not the file: %v", name, err)
+		}
+	}
+	if w := fetch(p, "/static/style.css", ""); w.Code != http.StatusNotFound {
+		t.Errorf("a name without its hash: status %d, want 404", w.Code)
+	}
+}
