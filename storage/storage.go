@@ -48,7 +48,8 @@ type Store interface {
 	// Apply performs the write in one round trip, atomically, guards first.
 	// It fails with ErrReplayed or ErrSpent, having written nothing, when a
 	// guard refuses. Presented again with the same Key it succeeds again and
-	// changes nothing more, so that a lost answer can be retried.
+	// changes nothing more, so that a lost answer can be retried. It fails with
+	// ErrNotFound when the client or user of what is created is gone.
 	Apply(context.Context, Write) error
 
 	// CountAttempt counts one more attempt against each of the counters that
@@ -62,6 +63,9 @@ type Store interface {
 	RevokeGrant(ctx context.Context, grantID string, at time.Time) error
 	// RevokeToken refuses the JWT access token with this jti until it expires.
 	RevokeToken(ctx context.Context, jti string, expiresAt time.Time) error
+	// RevokeAccessToken refuses the opaque access token and leaves its grant
+	// alone. One that is already revoked, or never was, is no error.
+	RevokeAccessToken(ctx context.Context, token Hash, at time.Time) error
 	// EndSession ends a browser session and the grants that hang on it and do
 	// not outlive it (those without offline_access).
 	EndSession(ctx context.Context, session Hash, at time.Time) error
@@ -71,7 +75,8 @@ type Store interface {
 	ListClients(ctx context.Context) ([]Client, error)
 	// SaveClient creates or replaces the client. It keeps CreatedAt.
 	SaveClient(context.Context, Client) error
-	// DeleteClient deletes the client with its grants and consents.
+	// DeleteClient deletes the client with its grants and consents. This and
+	// the other deletions by name fail with ErrNotFound when there is nothing.
 	DeleteClient(ctx context.Context, id string) error
 
 	FindUser(ctx context.Context, id string) (User, error)
@@ -81,9 +86,10 @@ type Store interface {
 	// ListUsers returns up to limit users with an id above after, in the order
 	// of their ids.
 	ListUsers(ctx context.Context, after string, limit int) ([]User, error)
-	// SaveUser creates or replaces the user. It fails with ErrConflict when
-	// another user has one of the identifiers. A changed password hash or a
-	// set DisabledAt ends the user's sessions and grants in the same write.
+	// SaveUser creates or replaces the user. It keeps CreatedAt. It fails with
+	// ErrConflict when another user has one of the identifiers. A changed
+	// password hash or a set DisabledAt ends the user's sessions and grants, as
+	// of UpdatedAt, in the same write.
 	SaveUser(context.Context, User) error
 	// ReplacePasswordHash upgrades the form of a stored hash; it changes
 	// nothing when the hash is no longer the old one.
@@ -122,6 +128,9 @@ type Store interface {
 
 // Wanted names what one request can need. Empty fields are not fetched.
 type Wanted struct {
+	// Now is the time of the request. Wanting a Session requires it.
+	Now time.Time
+
 	ClientID string // → State.Client
 
 	// At most one of these is set: → State.Grant and State.User too.
@@ -143,7 +152,9 @@ type State struct {
 	Refresh *RefreshToken
 	Access  *AccessToken
 	Grant   *Grant
-	// User is the user of the grant or of the session; nil where there is none.
+	// User is the user of the grant, else of the session; nil where there is
+	// none. The user of a grant may be disabled, and the grant itself revoked or
+	// expired: the caller looks.
 	User    *User
 	Session *Session
 	// Consent holds the scopes that the user has allowed the client.
@@ -171,7 +182,8 @@ type Write struct {
 	Refresh *RefreshToken
 	Access  *AccessToken
 	Session *Session
-	// EndsSession is the session that the new one replaces, if any.
+	// EndsSession is the session that the new one replaces, if any. Its grants
+	// live on.
 	EndsSession Hash
 	// Consent adds scopes to what the user allows the client.
 	Consent *Consent

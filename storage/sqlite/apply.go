@@ -1,0 +1,189 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// Apply implements [storage.Store]. All of it runs in one savepoint: a guard
+// that refuses undoes what the guards before it wrote.
+func (db *DB) Apply(ctx context.Context, w storage.Write) error {
+	err := db.write(ctx, func(t *tx) error { return apply(t, w) })
+	if err != nil {
+		return fmt.Errorf("apply: %w", err)
+	}
+	return nil
+}
+
+func apply(t *tx, w storage.Write) error {
+	steps := []func(*tx, storage.Write) error{
+		useAssertion, redeem, rotate,
+		createGrant, createCode, createRefresh, createAccess,
+		replaceSession, addConsent, clearAttempts,
+	}
+	for _, step := range steps {
+		if err := step(t, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func useAssertion(t *tx, w storage.Write) error {
+	a := w.Assertion
+	if a == nil {
+		return nil
+	}
+	return guard(t, storage.ErrReplayed, `
+		INSERT INTO assertions (client_id, jti, expires_at, used_by) VALUES (?1, ?2, ?3, ?4)
+		ON CONFLICT DO UPDATE SET used_by = excluded.used_by WHERE used_by = excluded.used_by`,
+		a.ClientID, hash(a.JTI), micros(a.ExpiresAt), w.Key)
+}
+
+const grantLives = `EXISTS (SELECT 1 FROM grants WHERE id = grant_id
+	AND client_id = ?4 AND revoked_at IS NULL AND grants.expires_at > ?2)`
+
+func redeem(t *tx, w storage.Write) error {
+	if w.Redeem == nil {
+		return nil
+	}
+	return guard(t, storage.ErrSpent, `
+		UPDATE codes SET used_at = ?2, used_by = ?3
+		WHERE hash = ?1 AND expires_at > ?2 AND (used_at IS NULL OR used_by = ?3) AND `+grantLives,
+		hash(w.Redeem.Code), micros(w.Now), w.Key, w.Redeem.ClientID)
+}
+
+// rotate leaves the time and the successor of the first rotation as they are.
+func rotate(t *tx, w storage.Write) error {
+	r := w.Rotate
+	if r == nil {
+		return nil
+	}
+	return guard(t, storage.ErrSpent, `
+		UPDATE refresh_tokens AS t
+		SET used_at = coalesce(used_at, ?2), used_by = ?3, successor = coalesce(successor, ?5)
+		WHERE hash = ?1 AND expires_at > ?2 AND `+grantLives+`
+			AND (used_at IS NULL OR used_by = ?3 OR used_at > ?6 AND successor = ?5 AND NOT EXISTS (
+				SELECT 1 FROM refresh_tokens s WHERE s.hash = t.successor AND s.used_at IS NOT NULL))`,
+		hash(r.Refresh), micros(w.Now), w.Key, r.ClientID, hash(w.Refresh.Hash), micros(graceFrom(w)))
+}
+
+// graceFrom is since when a token may have been used to be rotated once more:
+// the zero time, which is NULL and so compares with nothing, if never.
+func graceFrom(w storage.Write) time.Time {
+	if w.Rotate.Grace <= 0 {
+		return time.Time{}
+	}
+	return w.Now.Add(-w.Rotate.Grace)
+}
+
+// guard runs a statement that must write a row, else it is refused.
+func guard(t *tx, refused error, query string, args ...any) error {
+	n, err := t.exec(query, args...)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return refused
+	}
+	return nil
+}
+
+func createGrant(t *tx, w storage.Write) error {
+	g := w.Grant
+	if g == nil {
+		return nil
+	}
+	_, err := t.exec(`
+		INSERT INTO grants (`+grantColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO NOTHING`,
+		g.ID, g.ClientID, text(g.UserID), text(g.SessionID), list(g.Scopes), list(g.Audience),
+		micros(g.AuthTime), list(g.AMR), micros(g.CreatedAt), micros(g.ExpiresAt), micros(g.RevokedAt))
+	return err
+}
+
+func createCode(t *tx, w storage.Write) error {
+	c := w.Code
+	if c == nil {
+		return nil
+	}
+	_, err := t.exec(`
+		INSERT INTO codes (`+codeColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (hash) DO NOTHING`,
+		hash(c.Hash), c.GrantID, c.RedirectURI, c.CodeChallenge, c.Nonce,
+		micros(c.CreatedAt), micros(c.ExpiresAt), micros(c.UsedAt))
+	return err
+}
+
+func createRefresh(t *tx, w storage.Write) error {
+	r := w.Refresh
+	if r == nil {
+		return nil
+	}
+	_, err := t.exec(`
+		INSERT INTO refresh_tokens (hash, grant_id, salt, created_at, expires_at)
+		VALUES (?, ?, ?, ?, ?) ON CONFLICT (hash) DO NOTHING`,
+		hash(r.Hash), r.GrantID, r.Salt, micros(r.CreatedAt), micros(r.ExpiresAt))
+	return err
+}
+
+func createAccess(t *tx, w storage.Write) error {
+	a := w.Access
+	if a == nil {
+		return nil
+	}
+	_, err := t.exec(`
+		INSERT INTO access_tokens (`+accessColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (hash) DO NOTHING`,
+		hash(a.Hash), a.GrantID, list(a.Scopes), list(a.Audience),
+		micros(a.CreatedAt), micros(a.ExpiresAt), micros(a.RevokedAt))
+	return err
+}
+
+func replaceSession(t *tx, w storage.Write) error {
+	if w.EndsSession != (storage.Hash{}) {
+		if _, err := t.exec(`UPDATE sessions SET ended_at = ? WHERE hash = ? AND ended_at IS NULL`,
+			micros(w.Now), hash(w.EndsSession)); err != nil {
+			return err
+		}
+	}
+	s := w.Session
+	if s == nil {
+		return nil
+	}
+	_, err := t.exec(`
+		INSERT INTO sessions (id, hash, user_id, auth_time, amr, created_at, expires_at, ended_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+		s.ID, hash(s.Hash), s.UserID, micros(s.AuthTime), list(s.AMR),
+		micros(s.CreatedAt), micros(s.ExpiresAt), micros(s.EndedAt))
+	return err
+}
+
+func addConsent(t *tx, w storage.Write) error {
+	c := w.Consent
+	if c == nil {
+		return nil
+	}
+	scopes := slices.Compact(slices.Sorted(slices.Values(c.Scopes)))
+	_, err := t.exec(`
+		INSERT INTO consents (user_id, client_id, scopes, granted_at) VALUES (?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET granted_at = excluded.granted_at, scopes = (
+			SELECT json_group_array(value) FROM (
+				SELECT value FROM json_each(consents.scopes) UNION
+				SELECT value FROM json_each(excluded.scopes) ORDER BY value))`,
+		c.UserID, c.ClientID, list(scopes), micros(c.GrantedAt))
+	return err
+}
+
+func clearAttempts(t *tx, w storage.Write) error {
+	for _, key := range w.ClearAttempts {
+		if _, err := t.exec(`DELETE FROM attempts WHERE key = ?`, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// RevokeGrant implements [storage.Store].
+func (db *DB) RevokeGrant(ctx context.Context, grantID string, at time.Time) error {
+	return db.run(ctx, "revoke grant", statement{
+		`UPDATE grants SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL`,
+		[]any{micros(at), grantID},
+	})
+}
+
+// RevokeToken implements [storage.Store].
+func (db *DB) RevokeToken(ctx context.Context, jti string, expiresAt time.Time) error {
+	return db.run(ctx, "revoke token", statement{
+		`INSERT INTO revoked_tokens (jti, expires_at) VALUES (?, ?) ON CONFLICT DO NOTHING`,
+		[]any{jti, micros(expiresAt)},
+	})
+}
+
+// RevokeAccessToken implements [storage.Store].
+func (db *DB) RevokeAccessToken(ctx context.Context, token storage.Hash, at time.Time) error {
+	return db.run(ctx, "revoke access token", statement{
+		`UPDATE access_tokens SET revoked_at = ? WHERE hash = ? AND revoked_at IS NULL`,
+		[]any{micros(at), hash(token)},
+	})
+}
+
+// EndSession implements [storage.Store].
+func (db *DB) EndSession(ctx context.Context, session storage.Hash, at time.Time) error {
+	return db.run(ctx, "end session",
+		statement{`
+			UPDATE sessions SET ended_at = ? WHERE hash = ? AND ended_at IS NULL`,
+			[]any{micros(at), hash(session)}},
+		statement{`
+			UPDATE grants SET revoked_at = ?
+			WHERE session_id = (SELECT id FROM sessions WHERE hash = ?) AND revoked_at IS NULL
+				AND NOT EXISTS (SELECT 1 FROM json_each(scopes) WHERE value = 'offline_access')`,
+			[]any{micros(at), hash(session)}},
+	)
+}
+
+// DeleteExpired implements [storage.Store]. Tokens go with their grant; a code
+// that was never redeemed takes its grant with it.
+func (db *DB) DeleteExpired(ctx context.Context, now time.Time, limit int) (int, error) {
+	deleted := 0
+	err := db.write(ctx, func(t *tx) error {
+		deleted = 0
+		for _, query := range expired {
+			n, err := t.exec(query, micros(now), limit)
+			if err != nil {
+				return err
+			}
+			deleted += int(n)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("delete what has expired: %w", err)
+	}
+	return deleted, nil
+}
+
+var expired = []string{
+	`DELETE FROM grants WHERE id IN (
+		SELECT id FROM grants WHERE expires_at <= ? LIMIT ?)`,
+	`DELETE FROM grants WHERE id IN (
+		SELECT grant_id FROM codes WHERE expires_at <= ? AND used_at IS NULL LIMIT ?)`,
+	`DELETE FROM access_tokens WHERE hash IN (
+		SELECT hash FROM access_tokens WHERE expires_at <= ? LIMIT ?)`,
+	`DELETE FROM sessions WHERE id IN (
+		SELECT id FROM sessions WHERE expires_at <= ? LIMIT ?)`,
+	`DELETE FROM assertions WHERE (client_id, jti) IN (
+		SELECT client_id, jti FROM assertions WHERE expires_at <= ? LIMIT ?)`,
+	`DELETE FROM revoked_tokens WHERE jti IN (
+		SELECT jti FROM revoked_tokens WHERE expires_at <= ? LIMIT ?)`,
+	`DELETE FROM attempts WHERE key IN (
+		SELECT key FROM attempts WHERE expires_at <= ? LIMIT ?)`,
+}
+
+// statement is one statement with its arguments.
+type statement struct {
+	query string
+	args  []any
+}
+
+// run writes the statements as one.
+func (db *DB) run(ctx context.Context, what string, statements ...statement) error {
+	err := db.write(ctx, func(t *tx) error {
+		for _, s := range statements {
+			if _, err := t.exec(s.query, s.args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// delete deletes the record with the id, and fails if there is none.
+func (db *DB) delete(ctx context.Context, what, query, id string) error {
+	err := db.write(ctx, func(t *tx) error {
+		return guard(t, storage.ErrNotFound, query, id)
+	})
+	if err != nil {
+		return fmt.Errorf("delete %s %q: %w", what, id, err)
+	}
+	return nil
+}

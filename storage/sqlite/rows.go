@@ -1,0 +1,83 @@
+package sqlite
+
+import "github.com/gatelodge/gatelodge/storage"
+
+// The columns of each table, and the fields they scan into, in the same order.
+
+const clientColumns = `id, secret_hash, metadata, created_at, updated_at`
+
+func clientFields(c *storage.Client) []any {
+	return []any{
+		&c.ID, &c.SecretHash, document{&c.Metadata},
+		(*micros)(&c.CreatedAt), (*micros)(&c.UpdatedAt),
+	}
+}
+
+const userColumns = `users.id, identifiers, password_hash, claims, disabled_at,
+	users.created_at, updated_at`
+
+func userFields(u *storage.User) []any {
+	return []any{
+		&u.ID, (*list)(&u.Identifiers), &u.PasswordHash, document{&u.Claims},
+		(*micros)(&u.DisabledAt), (*micros)(&u.CreatedAt), (*micros)(&u.UpdatedAt),
+	}
+}
+
+const sessionColumns = `sessions.id, hash, user_id, auth_time, amr,
+	sessions.created_at, expires_at, ended_at`
+
+func sessionFields(s *storage.Session) []any {
+	return []any{
+		&s.ID, (*hash)(&s.Hash), &s.UserID, (*micros)(&s.AuthTime), (*list)(&s.AMR),
+		(*micros)(&s.CreatedAt), (*micros)(&s.ExpiresAt), (*micros)(&s.EndedAt),
+	}
+}
+
+const grantColumns = `id, client_id, user_id, session_id, scopes, audience,
+	auth_time, amr, created_at, expires_at, revoked_at`
+
+func grantFields(g *storage.Grant) []any {
+	return []any{
+		&g.ID, &g.ClientID, (*text)(&g.UserID), (*text)(&g.SessionID),
+		(*list)(&g.Scopes), (*list)(&g.Audience), (*micros)(&g.AuthTime), (*list)(&g.AMR),
+		(*micros)(&g.CreatedAt), (*micros)(&g.ExpiresAt), (*micros)(&g.RevokedAt),
+	}
+}
+
+const codeColumns = `hash, grant_id, redirect_uri, code_challenge, nonce,
+	created_at, expires_at, used_at`
+
+func codeFields(c *storage.Code) []any {
+	return []any{
+		(*hash)(&c.Hash), &c.GrantID, &c.RedirectURI, &c.CodeChallenge, &c.Nonce,
+		(*micros)(&c.CreatedAt), (*micros)(&c.ExpiresAt), (*micros)(&c.UsedAt),
+	}
+}
+
+const refreshColumns = `t.hash, t.grant_id, t.salt, t.created_at, t.expires_at,
+	t.used_at, t.successor, s.used_at IS NOT NULL`
+
+func refreshFields(t *storage.RefreshToken) []any {
+	return []any{
+		(*hash)(&t.Hash), &t.GrantID, &t.Salt, (*micros)(&t.CreatedAt), (*micros)(&t.ExpiresAt),
+		(*micros)(&t.UsedAt), (*hash)(&t.Successor), &t.SuccessorUsed,
+	}
+}
+
+const accessColumns = `hash, grant_id, scopes, audience, created_at, expires_at, revoked_at`
+
+func accessFields(t *storage.AccessToken) []any {
+	return []any{
+		(*hash)(&t.Hash), &t.GrantID, (*list)(&t.Scopes), (*list)(&t.Audience),
+		(*micros)(&t.CreatedAt), (*micros)(&t.ExpiresAt), (*micros)(&t.RevokedAt),
+	}
+}
+
+const keyColumns = `id, algorithm, public_jwk, sealed_key, created_at, active_at, retired_at`
+
+func keyFields(k *storage.SigningKey) []any {
+	return []any{
+		&k.ID, &k.Algorithm, &k.PublicJWK, &k.SealedKey,
+		(*micros)(&k.CreatedAt), (*micros)(&k.ActiveAt), (*micros)(&k.RetiredAt),
+	}
+}
