@@ -92,7 +92,10 @@ type Password struct {
 
 // Grants is which grants beside the usual ones clients may be given.
 type Grants struct {
-	Password bool `yaml:"password"`
+	// Password allows RFC 6749 §4.3 to clients that are registered for it, and
+	// PasswordPublic also to those among them that have no secret.
+	Password       bool `yaml:"password"`
+	PasswordPublic bool `yaml:"password_public"`
 }
 
 // Log is what is logged and how.

@@ -24,22 +24,28 @@ func Form(r *http.Request, repeatable ...string) (url.Values, error) {
 	if r.URL.RawQuery != "" {
 		return nil, oauth.Refuse(oauth.InvalidRequest, "parameters belong into the body, not into the URL")
 	}
-	return body(r, repeatable)
+	encoded, err := Body(r)
+	if err != nil {
+		return nil, err
+	}
+	return Parameters(encoded, repeatable...)
 }
 
-func body(r *http.Request, repeatable []string) (url.Values, error) {
+// Body reads an application/x-www-form-urlencoded body of at most MaxBody bytes
+// as it is.
+func Body(r *http.Request) (string, error) {
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/x-www-form-urlencoded" {
-		return nil, oauth.Refuse(oauth.InvalidRequest, "the Content-Type must be application/x-www-form-urlencoded")
+		return "", oauth.Refuse(oauth.InvalidRequest, "the Content-Type must be application/x-www-form-urlencoded")
 	}
 	raw, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, MaxBody))
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, oauth.Refuse(oauth.InvalidRequest, "the body is larger than 64 KiB")
+			return "", oauth.Refuse(oauth.InvalidRequest, "the body is larger than 64 KiB")
 		}
-		return nil, oauth.Refuse(oauth.InvalidRequest, "the body could not be read").Because(err)
+		return "", oauth.Refuse(oauth.InvalidRequest, "the body could not be read").Because(err)
 	}
-	return Parameters(string(raw), repeatable...)
+	return string(raw), nil
 }
 
 // Parameters parses an encoded query or body under the rules of [Form].
@@ -57,13 +63,4 @@ func Parameters(encoded string, repeatable ...string) (url.Values, error) {
 		}
 	}
 	return form, nil
-}
-
-// QueryOrForm returns the parameters of an endpoint that takes GET and POST,
-// each with its own encoding.
-func QueryOrForm(r *http.Request, repeatable ...string) (url.Values, error) {
-	if r.Method == http.MethodPost {
-		return Form(r, repeatable...)
-	}
-	return Parameters(r.URL.RawQuery, repeatable...)
 }

@@ -62,7 +62,7 @@ func OAuthJSON(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
 		// "Basic" is the one scheme of ours that a browser or library knows.
 		w.Header().Set("WWW-Authenticate", `Basic realm="gatelodge", charset="UTF-8"`)
 	}
-	outage(w, e)
+	Outage(w, e)
 	_ = writeJSON(w, e.Status(), map[string]string{
 		"error":             string(e.Code),
 		"error_description": describe(r, e),
@@ -74,7 +74,7 @@ func OAuthJSON(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
 //
 // [RFC 6750 §3]: https://www.rfc-editor.org/rfc/rfc6750#section-3
 func Bearer(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
-	outage(w, e)
+	Outage(w, e)
 	challenge := `Bearer realm="gatelodge"`
 	switch e.Code {
 	case oauth.InvalidToken, oauth.InsufficientScope, oauth.InvalidRequest:
@@ -90,7 +90,8 @@ func Bearer(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
 	})
 }
 
-func outage(w http.ResponseWriter, e *oauth.Error) {
+// Outage tells the client of an outage when to come back.
+func Outage(w http.ResponseWriter, e *oauth.Error) {
 	if e.Code == oauth.TemporarilyUnavailable {
 		w.Header().Set("Retry-After", strconv.Itoa(RetryAfter))
 	}

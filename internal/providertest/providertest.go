@@ -1,0 +1,206 @@
+// Package providertest runs the whole provider for tests: the real handler over
+// a real database, with a clock that the test moves.
+package providertest
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatelodge/gatelodge/internal/config"
+	"github.com/gatelodge/gatelodge/provider"
+	"github.com/gatelodge/gatelodge/provider/account"
+	"github.com/gatelodge/gatelodge/provider/client"
+	"github.com/gatelodge/gatelodge/provider/keys"
+	"github.com/gatelodge/gatelodge/provider/secret"
+	"github.com/gatelodge/gatelodge/storage"
+	"github.com/gatelodge/gatelodge/storage/sqlite"
+)
+
+// The fixtures that every provider has.
+const (
+	ClientID     = "web"
+	PublicID     = "native"
+	MachineID    = "machine"
+	APIClientID  = "api"
+	ClientSecret = "a-client-secret-that-is-long-enough-0123456789"
+	RedirectURI  = "https://app.example/callback"
+	NativeURI    = "http://127.0.0.1/callback"
+	API          = "https://api.example"
+	APIScope     = "notes.read"
+	Username     = "alex@example.com"
+	Password     = "correct horse battery staple"
+	UserID       = "user-alex"
+)
+
+// Provider is a running provider.
+type Provider struct {
+	*httptest.Server
+	Store   storage.Store
+	Secrets *secret.Keys
+	Keys    *keys.Ring
+	Clock   *Clock
+	Config  *config.Config
+}
+
+// Clock is a clock that stands still until it is moved.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// Now returns its time.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance moves it.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// Options change what New starts.
+type Options struct {
+	// Store is the database, migrated; a SQLite file of the test's own if nil.
+	Store storage.Store
+	// Configure changes the settings.
+	Configure func(*config.Config)
+	// Log receives the log; nowhere if nil.
+	Log io.Writer
+}
+
+// New starts a provider with the fixtures. It ends with the test.
+func New(t testing.TB, o Options) *Provider {
+	t.Helper()
+	if o.Store == nil {
+		o.Store = SQLite(t)
+	}
+	if o.Log == nil {
+		o.Log = io.Discard
+	}
+	secrets, err := secret.New("a master secret for tests, 32 bytes or more")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Provider{Store: o.Store, Secrets: secrets, Clock: &Clock{now: time.Now().UTC().Truncate(time.Second)}}
+	p.Config = config.Default()
+	p.Server = httptest.NewUnstartedServer(nil)
+	p.Config.Issuer = "http://" + p.Listener.Addr().String()
+	if o.Configure != nil {
+		o.Configure(p.Config)
+	}
+	log := slog.New(slog.NewJSONHandler(o.Log, nil))
+	p.Keys = keys.New(keys.Config{Algorithms: p.Config.Keys.Algorithms}, o.Store, secrets, p.Clock.Now, log)
+	if err := p.Keys.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// The cheapest hash that is argon2id: its cost is not what these tests prove.
+	hasher, err := account.NewHasher(account.Argon2{MemoryKiB: 8, Time: 1, Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.fixtures(t, hasher)
+	handler, err := provider.New(provider.Deps{
+		Config: p.Config, Store: o.Store, Keys: p.Keys, Secrets: secrets, Hasher: hasher, Log: log, Now: p.Clock.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Server.Config.Handler = handler
+	p.Start()
+	t.Cleanup(p.Server.Close)
+	return p
+}
+
+// SQLite opens a fresh, migrated database file of the test's own.
+func SQLite(t testing.TB) storage.Store {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "gatelodge.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func (p *Provider) fixtures(t testing.TB, hasher *account.Hasher) {
+	t.Helper()
+	now := p.Clock.Now()
+	hash, err := hasher.Hash(t.Context(), Password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx := t.Context()
+	must(p.Store.SaveUser(ctx, storage.User{
+		ID: UserID, Identifiers: []string{Username, "alex"}, PasswordHash: hash,
+		Claims: storage.Claims{
+			Name: "Alex Sample", PreferredUsername: "alex", Email: Username, EmailVerified: true,
+			PhoneNumber: "+15550100", Address: &storage.Address{Country: "NL"},
+		},
+		CreatedAt: now, UpdatedAt: now,
+	}))
+	must(p.Store.SaveResourceServer(ctx, storage.ResourceServer{Identifier: API, Name: "Notes", ClientID: APIClientID}))
+	must(p.Store.SaveScope(ctx, storage.Scope{Name: APIScope, Description: "read your notes", ResourceServer: API}))
+	all := "openid profile email address phone offline_access " + APIScope
+	p.SaveClient(ctx, t, ClientID, storage.ClientMetadata{
+		ClientName: "Sample App", RedirectURIs: []string{RedirectURI}, Scope: all,
+		GrantTypes: []string{"authorization_code", "refresh_token", "password"}, ResponseTypes: []string{"code"},
+		TokenEndpointAuthMethod: "client_secret_basic",
+	})
+	p.SaveClient(ctx, t, PublicID, storage.ClientMetadata{
+		RedirectURIs: []string{NativeURI}, Scope: all,
+		GrantTypes: []string{"authorization_code", "refresh_token"}, ResponseTypes: []string{"code"},
+		TokenEndpointAuthMethod: "none",
+	})
+	for _, id := range []string{MachineID, APIClientID} {
+		p.SaveClient(ctx, t, id, storage.ClientMetadata{
+			GrantTypes: []string{"client_credentials"}, Scope: APIScope,
+			TokenEndpointAuthMethod: "client_secret_basic",
+		})
+	}
+}
+
+// SaveClient registers a client, with ClientSecret unless it is public.
+func (p *Provider) SaveClient(ctx context.Context, t testing.TB, id string, m storage.ClientMetadata) {
+	t.Helper()
+	c := storage.Client{ID: id, Metadata: m, CreatedAt: p.Clock.Now(), UpdatedAt: p.Clock.Now()}
+	if m.TokenEndpointAuthMethod != "none" && m.TokenEndpointAuthMethod != "private_key_jwt" {
+		c.SecretHash = client.HashSecret(p.Secrets, id, ClientSecret)
+	}
+	if err := p.Store.SaveClient(ctx, c); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Browser returns an HTTP client with cookies of its own that follows no
+// redirect.
+func Browser(t testing.TB) *http.Client {
+	t.Helper()
+	return &http.Client{
+		Jar:           newJar(t),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}

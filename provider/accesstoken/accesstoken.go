@@ -1,0 +1,206 @@
+// Package accesstoken owns what an access token is: the claims of a JWT one,
+// the form of an opaque one, and whether a presented one is good at this
+// moment. It does not issue tokens, which provider/engine does.
+package accesstoken
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// Type is the typ of a JWT access token, [RFC 9068 §2.1].
+//
+// [RFC 9068 §2.1]: https://www.rfc-editor.org/rfc/rfc9068#section-2.1
+const Type = "at+jwt"
+
+// The prefixes by which our opaque tokens are told apart.
+const (
+	CodePrefix    = "glc_"
+	OpaquePrefix  = "gla_"
+	RefreshPrefix = "glr_"
+)
+
+// Claims are the claims of a JWT access token, [RFC 9068 §2.2].
+//
+// [RFC 9068 §2.2]: https://www.rfc-editor.org/rfc/rfc9068#section-2.2
+type Claims struct {
+	Issuer    string   `json:"iss"`
+	Subject   string   `json:"sub"`
+	Audience  Audience `json:"aud"`
+	ExpiresAt int64    `json:"exp"`
+	IssuedAt  int64    `json:"iat"`
+	ID        string   `json:"jti"`
+	ClientID  string   `json:"client_id"`
+	Scope     string   `json:"scope,omitempty"`
+	AuthTime  int64    `json:"auth_time,omitempty"`
+	AMR       []string `json:"amr,omitempty"`
+	// Grant is the grant that the token hangs on, "" for a client's own token.
+	Grant string `json:"grant_id,omitempty"`
+}
+
+// Audience is written as a string when there is one and as an array otherwise,
+// [RFC 7519 §4.1.3].
+//
+// [RFC 7519 §4.1.3]: https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3
+type Audience []string
+
+// MarshalJSON implements [json.Marshaler].
+func (a Audience) MarshalJSON() ([]byte, error) {
+	if len(a) == 1 {
+		return json.Marshal(a[0])
+	}
+	return json.Marshal([]string(a))
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (a *Audience) UnmarshalJSON(b []byte) error {
+	var one string
+	if err := json.Unmarshal(b, &one); err == nil {
+		*a = Audience{one}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(a))
+}
+
+// ErrInactive reports a token that is unknown, altered, expired or revoked, or
+// whose person may no longer sign in.
+var ErrInactive = errors.New("token is not active")
+
+// Keys verifies our own signatures.
+type Keys interface {
+	Verify(ctx context.Context, token, typ string) ([]byte, error)
+}
+
+// Reader is the request's one read.
+type Reader interface {
+	Read(context.Context, storage.Wanted) (storage.State, error)
+}
+
+// Verifier tells whether a presented token is good.
+type Verifier struct {
+	Issuer string
+	Keys   Keys
+	Reader Reader
+	Now    func() time.Time
+}
+
+// Token is a good access token.
+type Token struct {
+	Claims
+	// Opaque tokens are stored, under this hash.
+	Opaque bool
+	Hash   storage.Hash
+}
+
+// Presented is a token whose signature and form have been looked at but whose
+// state has not: between the two a request does its one read.
+type Presented struct {
+	token Token
+}
+
+// Parse looks at the form and the signature of a token, without asking the
+// database. It fails with [ErrInactive].
+func (v *Verifier) Parse(ctx context.Context, raw string) (*Presented, error) {
+	if strings.HasPrefix(raw, OpaquePrefix) {
+		return &Presented{Token{Opaque: true, Hash: storage.HashOf(raw)}}, nil
+	}
+	payload, err := v.Keys.Verify(ctx, raw, Type)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInactive, err)
+	}
+	p := &Presented{}
+	if err := json.Unmarshal(payload, &p.token.Claims); err != nil {
+		return nil, fmt.Errorf("%w: claims: %w", ErrInactive, err)
+	}
+	if p.token.Issuer != v.Issuer || v.Now().Unix() >= p.token.ExpiresAt {
+		return nil, ErrInactive
+	}
+	return p, nil
+}
+
+// Wanted is what must be read to judge the token.
+func (p *Presented) Wanted() storage.Wanted {
+	if p.token.Opaque {
+		return storage.Wanted{Access: p.token.Hash}
+	}
+	return storage.Wanted{GrantID: p.token.Grant, JTI: p.token.ID}
+}
+
+// Judge tells from what was read whether the token is good, and returns it. It
+// fails with [ErrInactive].
+func (v *Verifier) Judge(p *Presented, state storage.State) (*Token, error) {
+	now := v.Now()
+	token := p.token
+	if token.Opaque {
+		stored := state.Access
+		if stored == nil || state.Grant == nil || !stored.RevokedAt.IsZero() || !now.Before(stored.ExpiresAt) {
+			return nil, ErrInactive
+		}
+		token.Claims = v.claimsOf(stored, state.Grant)
+	}
+	if token.Grant != "" && !Alive(state.Grant, state.User, now) {
+		return nil, ErrInactive
+	}
+	if state.Revoked {
+		return nil, ErrInactive
+	}
+	return &token, nil
+}
+
+// Alive reports whether what hangs on the grant is good: it has not been
+// revoked, has not expired, and its person, if it has one, may sign in.
+func Alive(g *storage.Grant, user *storage.User, now time.Time) bool {
+	if g == nil || !g.RevokedAt.IsZero() || !now.Before(g.ExpiresAt) {
+		return false
+	}
+	return g.UserID == "" || user != nil && user.DisabledAt.IsZero()
+}
+
+// Find parses, reads and judges in one go, for callers that need nothing else
+// of the read. It fails with [ErrInactive]; any other error is an outage.
+func (v *Verifier) Find(ctx context.Context, raw string) (*Token, storage.State, error) {
+	presented, err := v.Parse(ctx, raw)
+	if err != nil {
+		return nil, storage.State{}, err
+	}
+	state, err := v.Reader.Read(ctx, presented.Wanted())
+	if err != nil {
+		return nil, storage.State{}, err
+	}
+	token, err := v.Judge(presented, state)
+	return token, state, err
+}
+
+// claimsOf gives an opaque token the claims that a JWT one carries itself.
+func (v *Verifier) claimsOf(t *storage.AccessToken, g *storage.Grant) Claims {
+	c := Claims{
+		Issuer:    v.Issuer,
+		Subject:   Subject(g),
+		Audience:  t.Audience,
+		ExpiresAt: t.ExpiresAt.Unix(),
+		IssuedAt:  t.CreatedAt.Unix(),
+		ClientID:  g.ClientID,
+		Scope:     strings.Join(t.Scopes, " "),
+		AMR:       g.AMR,
+		Grant:     g.ID,
+	}
+	if !g.AuthTime.IsZero() {
+		c.AuthTime = g.AuthTime.Unix()
+	}
+	return c
+}
+
+// Subject is the sub of the tokens of a grant: the person's, or the client's
+// own if there is none.
+func Subject(g *storage.Grant) string {
+	if g.UserID != "" {
+		return g.UserID
+	}
+	return g.ClientID
+}

@@ -1,0 +1,199 @@
+// Package authorize owns the authorization endpoint and the steps that a person
+// takes there: it validates the request, signs the person in, asks for consent
+// and answers the client.
+//
+// One dispatcher, next, looks at what is known and chooses the step that is
+// missing. Steps lead back to it and never to each other. Until a person has
+// signed in nothing is stored: the pending request travels in the page, sealed.
+//
+// It does not issue the response, which provider/engine does, nor own passwords
+// (provider/account), cookies (provider/session) or markup (consent-ui).
+package authorize
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	consentui "github.com/gatelodge/gatelodge/consent-ui"
+	"github.com/gatelodge/gatelodge/internal/web"
+	"github.com/gatelodge/gatelodge/provider/account"
+	"github.com/gatelodge/gatelodge/provider/client"
+	"github.com/gatelodge/gatelodge/provider/engine"
+	"github.com/gatelodge/gatelodge/provider/oauth"
+	"github.com/gatelodge/gatelodge/provider/secret"
+	"github.com/gatelodge/gatelodge/provider/session"
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// Store is what the endpoint writes with.
+type Store interface {
+	Apply(context.Context, storage.Write) error
+}
+
+// Engine issues responses.
+type Engine interface {
+	Authorize(context.Context, engine.Authorization, *storage.Write) (url.Values, error)
+}
+
+// Keys verifies ID tokens given back as hints.
+type Keys interface {
+	Verify(ctx context.Context, token, typ string) ([]byte, error)
+}
+
+// Handler serves the endpoint and its pages.
+type Handler struct {
+	Issuer        string
+	Store         Store
+	Directory     *client.Directory
+	Engine        Engine
+	Keys          Keys
+	Authenticator *account.Authenticator
+	Cookies       *session.Cookies
+	Pages         *consentui.Pages
+	// Pending seals requests that wait in a page for their person, for at most
+	// PendingLifetime.
+	Pending         *secret.Key
+	PendingLifetime time.Duration
+	SessionLifetime time.Duration
+	// Network names where a request comes from.
+	Network func(*http.Request) string
+	// Dev shows developers on error pages what was wrong.
+	Dev bool
+	Now func() time.Time
+}
+
+// Routes registers the endpoint. Other sites send browsers there, by GET and by
+// POST, OpenID Connect Core §3.1.2.1, and see no page of ours in a frame.
+func (h *Handler) Routes(r chi.Router) {
+	r.Get("/authorize", web.Handle(h.page, h.authorize))
+	r.Post("/authorize", web.Handle(h.page, h.authorizePost))
+	r.Group(func(r chi.Router) {
+		r.Use(http.NewCrossOriginProtection().Handler)
+		r.Post("/login", web.Handle(h.page, h.login))
+		r.Post("/login/switch", web.Handle(h.page, h.switchAccount))
+		r.Post("/consent", web.Handle(h.page, h.consent))
+	})
+}
+
+// flow is one authorization request on its way through the steps.
+type flow struct {
+	request *oauth.AuthorizationRequest
+	client  *storage.Client
+	// scopes and audience are what the client will get, if the person agrees.
+	scopes   []string
+	audience []string
+	// hint is the sub that id_token_hint names, "" without one.
+	hint string
+	// started is when the request first arrived: prompt=login and max_age ask
+	// for a sign-in since then.
+	started time.Time
+
+	user    *storage.User
+	session *storage.Session
+	// signedIn: the person has signed in during this very request.
+	signedIn bool
+	// remembered are the scopes allowed earlier, approved says that the person
+	// has just allowed those asked for.
+	remembered []string
+	approved   bool
+
+	// write is what the steps so far have to store, and cookie the session
+	// cookie that becomes true with it.
+	write  storage.Write
+	cookie *session.Token
+}
+
+// authorize serves GET /authorize, [RFC 6749 §3.1]. With a live session and
+// remembered consent it takes one read and one write.
+//
+// [RFC 6749 §3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-3.1
+func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) error {
+	form, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return oauth.Refuse(oauth.InvalidRequest, "the parameters are not properly encoded").Because(err)
+	}
+	hash, _ := h.Cookies.Session(r)
+	f, err := h.begin(r.Context(), form, h.Now(), hash)
+	if err != nil {
+		return err
+	}
+	if err := h.check(r.Context(), f); err != nil {
+		return h.refuse(w, r, f.request, err)
+	}
+	return h.next(w, r, f)
+}
+
+// maxRedirect is how long our own URL may get when a POST is made a GET, in
+// bytes, below the limit on request headers.
+const maxRedirect = 8 << 10
+
+// authorizePost serves POST /authorize by sending the browser to the same
+// request as a GET: on a form posted by another site the browser leaves out the
+// session cookie, which is SameSite=Lax.
+func (h *Handler) authorizePost(w http.ResponseWriter, r *http.Request) error {
+	encoded, err := web.Body(r)
+	if err != nil {
+		return err
+	}
+	if len(encoded) > maxRedirect {
+		return oauth.Refuse(oauth.InvalidRequest, "the authorization request is too long")
+	}
+	redirect(w, h.Issuer+"/authorize?"+encoded)
+	return nil
+}
+
+// begin finds the client and the session in one read, and proves that the
+// response may go to the redirect URI: errors until then are shown on a page,
+// [RFC 6749 §4.1.2.1].
+//
+// [RFC 6749 §4.1.2.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1
+func (h *Handler) begin(ctx context.Context, form url.Values, started time.Time, cookie storage.Hash) (*flow, error) {
+	request := oauth.ParseAuthorizationRequest(form)
+	if len(form["client_id"]) > 1 || len(form["redirect_uri"]) > 1 {
+		return nil, oauth.Refuse(oauth.InvalidRequest, "client_id or redirect_uri was sent more than once")
+	}
+	if request.ClientID == "" {
+		return nil, oauth.Refuse(oauth.InvalidRequest, "client_id is missing")
+	}
+	wanted := storage.Wanted{ClientID: request.ClientID}
+	if cookie != (storage.Hash{}) {
+		wanted.Session, wanted.ConsentFor, wanted.Now = cookie, request.ClientID, h.Now()
+	}
+	state, err := h.Directory.Read(ctx, wanted)
+	if err != nil {
+		return nil, oauth.Unavailable(err)
+	}
+	if state.Client == nil {
+		return nil, oauth.Refuse(oauth.InvalidClient, "the application is not registered here")
+	}
+	web.EventOf(ctx).ClientID = request.ClientID
+	if err := proveRedirectURI(request, state.Client); err != nil {
+		return nil, err
+	}
+	return &flow{
+		request: request, client: state.Client, started: started,
+		user: state.User, session: state.Session, remembered: state.Consent,
+		write: storage.Write{Now: h.Now()},
+	}, nil
+}
+
+// proveRedirectURI makes sure that the redirect URI is the client's, or takes
+// the only registered one if none was sent, [RFC 6749 §3.1.2.3].
+//
+// [RFC 6749 §3.1.2.3]: https://www.rfc-editor.org/rfc/rfc6749#section-3.1.2.3
+func proveRedirectURI(request *oauth.AuthorizationRequest, c *storage.Client) error {
+	registered := c.Metadata.RedirectURIs
+	if !request.RedirectURISent && len(registered) == 1 {
+		request.RedirectURI = registered[0]
+		return nil
+	}
+	if !client.MatchesRedirectURI(c, request.RedirectURI) {
+		return oauth.Refuse(oauth.InvalidRequest, "redirect_uri is not one that the application registered").
+			Because(&redirectMismatch{client: c, received: request.RedirectURI})
+	}
+	return nil
+}

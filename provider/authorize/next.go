@@ -1,0 +1,130 @@
+package authorize
+
+import (
+	"crypto/rand"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	consentui "github.com/gatelodge/gatelodge/consent-ui"
+	"github.com/gatelodge/gatelodge/internal/web"
+	"github.com/gatelodge/gatelodge/provider/client"
+	"github.com/gatelodge/gatelodge/provider/engine"
+	"github.com/gatelodge/gatelodge/provider/oauth"
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// next chooses the step that the flow lacks: sign-in, consent, or the answer.
+func (h *Handler) next(w http.ResponseWriter, r *http.Request, f *flow) error {
+	switch {
+	case !f.authenticated():
+		if f.request.Prompts("none") {
+			return h.refuse(w, r, f.request, oauth.Refuse(oauth.LoginRequired, "the person is not signed in"))
+		}
+		return h.showLogin(w, r, f, f.request.LoginHint, consentui.ProblemNone)
+	case !f.expected():
+		// Somebody else has signed in than the client asked for.
+		if err := h.commit(w, r, f); err != nil {
+			return err
+		}
+		return h.refuse(w, r, f.request, oauth.Refuse(oauth.LoginRequired, "another person has signed in"))
+	case !f.agreed():
+		if f.request.Prompts("none") {
+			return h.refuse(w, r, f.request, oauth.Refuse(oauth.ConsentRequired, "the person has not agreed yet"))
+		}
+		if err := h.commit(w, r, f); err != nil {
+			return err
+		}
+		return h.showConsent(w, r, f)
+	}
+	return h.finish(w, r, f)
+}
+
+// authenticated: the person is signed in as recently as the request demands.
+func (f *flow) authenticated() bool {
+	if f.session == nil || f.user == nil {
+		return false
+	}
+	if f.signedIn {
+		return true
+	}
+	return f.expected() && f.recent()
+}
+
+// recent: prompt=login and select_account ask for a sign-in since the request
+// began, max_age for one not longer ago than that, OpenID Connect Core §3.1.2.1.
+func (f *flow) recent() bool {
+	since := time.Time{}
+	if f.request.Prompts("login") || f.request.Prompts("select_account") {
+		since = f.started
+	}
+	if f.request.MaxAge != "" {
+		seconds, _ := strconv.Atoi(f.request.MaxAge) // checked by checkMaxAge
+		if oldest := f.started.Add(-time.Duration(seconds) * time.Second); oldest.After(since) {
+			since = oldest
+		}
+	}
+	return !f.session.AuthTime.Before(since)
+}
+
+// expected: the person is the one that id_token_hint names, if it names one.
+func (f *flow) expected() bool { return f.hint == "" || f.hint == f.user.ID }
+
+// agreed: the person has allowed the client all that it will get.
+func (f *flow) agreed() bool {
+	if f.approved {
+		return true
+	}
+	if f.request.Prompts("consent") {
+		return false
+	}
+	if f.client.Metadata.SkipConsent {
+		return true
+	}
+	if client.IsPublic(f.client) && client.AnyoneCanListen(f.request.RedirectURI) {
+		return false // nothing proves that it is the same program as before
+	}
+	return len(f.unseen()) == 0
+}
+
+// unseen are the scopes that the person has not allowed before.
+func (f *flow) unseen() []string {
+	return slices.DeleteFunc(slices.Clone(f.scopes), func(s string) bool {
+		return slices.Contains(f.remembered, s)
+	})
+}
+
+// finish issues the response, stores it together with all that the steps left
+// to store, and sends it.
+func (h *Handler) finish(w http.ResponseWriter, r *http.Request, f *flow) error {
+	parameters, err := h.Engine.Authorize(r.Context(), engine.Authorization{
+		Client: f.client, Request: f.request, User: f.user, Session: f.session,
+		Scopes: f.scopes, Audience: f.audience,
+	}, &f.write)
+	if err != nil {
+		return h.refuse(w, r, f.request, err)
+	}
+	if err := h.commit(w, r, f); err != nil {
+		return err
+	}
+	web.EventOf(r.Context()).Subject = f.user.ID
+	return h.answer(w, f.request, parameters)
+}
+
+// commit stores what the steps have left to store, if anything, and only then
+// lets the browser know its new session.
+func (h *Handler) commit(w http.ResponseWriter, r *http.Request, f *flow) error {
+	if f.write.Session == nil && f.write.Consent == nil && f.write.Grant == nil {
+		return nil
+	}
+	f.write.Key = rand.Text()
+	if err := h.Store.Apply(r.Context(), f.write); err != nil {
+		return oauth.Unavailable(err)
+	}
+	if f.cookie != nil {
+		h.Cookies.SetSession(w, *f.cookie, f.session.ExpiresAt)
+	}
+	f.write, f.cookie = storage.Write{Now: f.write.Now}, nil
+	return nil
+}

@@ -1,0 +1,87 @@
+package authorize
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gatelodge/gatelodge/provider/oauth"
+)
+
+// pending is an authorization request that waits in a page for its person. It
+// is sealed, and bound to the browser by a cookie, so that a flow that began in
+// one browser cannot be finished in another. Nothing of it is stored.
+type pending struct {
+	// Request is the request, encoded as it came.
+	Request string    `json:"r"`
+	Started time.Time `json:"t"`
+	// User is whom a consent page was shown to.
+	User string `json:"u,omitempty"`
+}
+
+// errExpired reports a page that is too old, or not ours, or from another
+// browser. The person can only begin again.
+var errExpired = errors.New("the page has expired or belongs to another browser")
+
+func expired() error {
+	return oauth.Refuse(oauth.InvalidRequest, "this page has expired").Because(errExpired)
+}
+
+// seal puts the flow into a page of the browser that the request comes from.
+func (h *Handler) seal(w http.ResponseWriter, r *http.Request, f *flow, user string) (string, error) {
+	plain, err := json.Marshal(pending{Request: f.request.Form.Encode(), Started: f.started, User: user})
+	if err != nil {
+		return "", err
+	}
+	browser := h.Cookies.BindBrowser(w, r)
+	return base64.RawURLEncoding.EncodeToString(h.Pending.Seal(plain, []byte(browser))), nil
+}
+
+// unseal opens what seal made for this browser.
+func (h *Handler) unseal(r *http.Request, sealed string) (pending, error) {
+	var p pending
+	browser, ok := h.Cookies.Browser(r)
+	if !ok {
+		return p, expired()
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil {
+		return p, expired()
+	}
+	plain, err := h.Pending.Open(raw, []byte(browser))
+	if err != nil {
+		return p, expired()
+	}
+	if err := json.Unmarshal(plain, &p); err != nil {
+		return p, expired()
+	}
+	if h.Now().Sub(p.Started) > h.PendingLifetime {
+		return p, expired()
+	}
+	return p, nil
+}
+
+// resume takes up the flow that a page of ours carries. The request is read and
+// checked again: what was true when the page was made may have changed.
+func (h *Handler) resume(r *http.Request, form url.Values, withSession bool) (*flow, pending, error) {
+	p, err := h.unseal(r, form.Get("request"))
+	if err != nil {
+		return nil, p, err
+	}
+	parameters, err := url.ParseQuery(p.Request)
+	if err != nil {
+		return nil, p, err
+	}
+	hash, _ := h.Cookies.Session(r)
+	if !withSession {
+		clear(hash[:])
+	}
+	f, err := h.begin(r.Context(), parameters, p.Started, hash)
+	if err != nil {
+		return nil, p, err
+	}
+	return f, p, h.check(r.Context(), f)
+}

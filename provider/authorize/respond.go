@@ -1,0 +1,126 @@
+package authorize
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	consentui "github.com/gatelodge/gatelodge/consent-ui"
+	"github.com/gatelodge/gatelodge/internal/web"
+	"github.com/gatelodge/gatelodge/provider/oauth"
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// answer sends the response to the client in the mode that the request asks
+// for, with its state, if it had one, and our issuer, [RFC 9207].
+//
+// [RFC 9207]: https://www.rfc-editor.org/rfc/rfc9207
+func (h *Handler) answer(w http.ResponseWriter, request *oauth.AuthorizationRequest, parameters url.Values) error {
+	if request.StateSent {
+		parameters.Set("state", request.State)
+	}
+	parameters.Set("iss", h.Issuer)
+	switch request.Mode() {
+	case oauth.FormPost:
+		return h.Pages.Render(w, http.StatusOK, formPost(request.RedirectURI, parameters))
+	case oauth.Fragment:
+		redirect(w, request.RedirectURI+"#"+parameters.Encode())
+	default:
+		separator := "?"
+		if strings.Contains(request.RedirectURI, "?") {
+			separator = "&"
+		}
+		redirect(w, request.RedirectURI+separator+parameters.Encode())
+	}
+	return nil
+}
+
+func formPost(action string, parameters url.Values) consentui.FormPost {
+	page := consentui.FormPost{Action: action}
+	for name := range parameters {
+		page.Parameters = append(page.Parameters, consentui.Parameter{Name: name, Value: parameters.Get(name)})
+	}
+	return page
+}
+
+// redirect sends the browser on with a GET, [RFC 9700 §4.12], and no body that
+// would repeat the address.
+//
+// [RFC 9700 §4.12]: https://www.rfc-editor.org/rfc/rfc9700#section-4.12
+func redirect(w http.ResponseWriter, location string) {
+	header := w.Header()
+	header.Set("Location", location)
+	header.Set("Cache-Control", "no-store")
+	header.Set("Referrer-Policy", "no-referrer")
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// refuse sends an error to the client, [RFC 6749 §4.1.2.1]. What is our fault
+// and may pass is shown to the person instead, who can try again.
+//
+// [RFC 6749 §4.1.2.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, request *oauth.AuthorizationRequest, err error) error {
+	e := oauth.AsError(err)
+	if e.Status() >= http.StatusInternalServerError {
+		return e
+	}
+	web.EventOf(r.Context()).Fail(e)
+	return h.answer(w, request, url.Values{
+		"error":             {string(e.Code)},
+		"error_description": {e.Description},
+	})
+}
+
+// redirectMismatch is what a developer needs to see of a wrong redirect URI.
+type redirectMismatch struct {
+	client   *storage.Client
+	received string
+}
+
+func (m *redirectMismatch) Error() string { return "redirect_uri of client " + m.client.ID }
+
+// page shows an error to the person.
+func (h *Handler) page(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
+	web.Outage(w, e)
+	if errors.Is(e, errExpired) {
+		_ = h.Pages.Render(w, http.StatusBadRequest, consentui.Expired{})
+		return
+	}
+	event := web.EventOf(r.Context())
+	page := consentui.Error{RequestID: event.ID, Time: h.Now()}
+	status := e.Status()
+	if status < http.StatusInternalServerError {
+		status = http.StatusBadRequest // not 401 or 403: a person at a page has no credentials to add
+		page.Title, page.Detail = "This sign-in request is not valid", "The application sent you here with a request that cannot be answered: "+e.Description+"."
+	}
+	if h.Dev {
+		page.Dev = devDetail(e, event.ClientID)
+	}
+	_ = h.Pages.Render(w, status, page)
+}
+
+func devDetail(e *oauth.Error, clientID string) *consentui.DevDetail {
+	d := &consentui.DevDetail{Code: string(e.Code), Description: e.Description, ClientID: clientID}
+	if m, ok := errors.AsType[*redirectMismatch](e); ok {
+		d.ClientID, d.RedirectURI, d.Registered = m.client.ID, m.received, m.client.Metadata.RedirectURIs
+	}
+	return d
+}
+
+func pageClient(c *storage.Client) consentui.Client {
+	m := c.Metadata
+	name := m.ClientName
+	if name == "" {
+		name = c.ID
+	}
+	return consentui.Client{Name: name, URI: m.ClientURI, LogoURI: m.LogoURI, PolicyURI: m.PolicyURI, TosURI: m.TosURI}
+}
+
+func pagePerson(u *storage.User) consentui.Person {
+	p := consentui.Person{Name: u.Claims.Name, Identifier: u.Claims.Email}
+	if p.Identifier == "" {
+		p.Identifier = u.Claims.PreferredUsername
+	}
+	return p
+}

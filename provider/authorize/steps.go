@@ -1,0 +1,181 @@
+package authorize
+
+import (
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"slices"
+
+	consentui "github.com/gatelodge/gatelodge/consent-ui"
+	"github.com/gatelodge/gatelodge/internal/web"
+	"github.com/gatelodge/gatelodge/provider/account"
+	"github.com/gatelodge/gatelodge/provider/oauth"
+	"github.com/gatelodge/gatelodge/provider/session"
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// showLogin shows the sign-in page: at first, or again because of a problem
+// with what was entered.
+func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, f *flow, identifier string, problem consentui.Problem) error {
+	sealed, err := h.seal(w, r, f, "")
+	if err != nil {
+		return err
+	}
+	page := consentui.Login{
+		Client: pageClient(f.client), Request: sealed, RedirectURI: f.request.RedirectURI,
+		Identifier: identifier, Problem: problem,
+	}
+	return h.Pages.Render(w, loginStatus(problem), page)
+}
+
+func loginStatus(problem consentui.Problem) int {
+	switch problem {
+	case consentui.ProblemDenied:
+		return http.StatusUnprocessableEntity
+	case consentui.ProblemUnavailable:
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusOK
+	}
+}
+
+// login serves POST /login: the person's identifier and password.
+func (h *Handler) login(w http.ResponseWriter, r *http.Request) error {
+	form, err := web.Form(r)
+	if err != nil {
+		return err
+	}
+	f, _, err := h.resume(r, form, false)
+	if err != nil {
+		return h.resumeFailed(w, r, f, err)
+	}
+	username := form.Get("username")
+	outcome, err := h.Authenticator.Authenticate(r.Context(), h.attempt(r, username, form.Get("password"), f))
+	if err != nil {
+		return h.showLogin(w, r, f, username, problem(w, r, err))
+	}
+	h.signIn(w, r, f, outcome)
+	return h.next(w, r, f)
+}
+
+// problem notes why nobody has signed in, and returns what the person is told:
+// the one answer to all that can be wrong with what they entered, or that it is
+// our fault and they can try again.
+func problem(w http.ResponseWriter, r *http.Request, err error) consentui.Problem {
+	event := web.EventOf(r.Context())
+	if errors.Is(err, account.ErrDenied) {
+		event.Note = "sign-in denied"
+		event.Fail(oauth.Refuse(oauth.AccessDenied, "sign-in denied").Because(err))
+		return consentui.ProblemDenied
+	}
+	e := oauth.Unavailable(err)
+	event.Fail(e)
+	web.Outage(w, e)
+	return consentui.ProblemUnavailable
+}
+
+func (h *Handler) attempt(r *http.Request, username, password string, f *flow) account.Login {
+	identifier, _ := account.Normalise(username) // what is wrong with it is the authenticator's affair
+	device := h.Cookies.Device(r, identifier)
+	return account.Login{
+		Identifier: username, Password: password,
+		Device: device.ID, DeviceUser: device.UserID,
+		Network: h.Network(r), ConsentFor: f.client.ID,
+	}
+}
+
+// signIn begins a new session, whatever session the browser had: a session id
+// from before a change of rights is worth nothing after it.
+func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, f *flow, outcome account.Outcome) {
+	now, token := h.Now(), session.NewToken()
+	f.user, f.remembered, f.signedIn, f.cookie = &outcome.User, outcome.Consent, true, &token
+	f.session = &storage.Session{
+		ID: rand.Text(), Hash: token.Hash(), UserID: outcome.User.ID,
+		AuthTime: now, AMR: []string{"pwd"}, CreatedAt: now, ExpiresAt: now.Add(h.SessionLifetime),
+	}
+	f.write.Session = f.session
+	f.write.EndsSession, _ = h.Cookies.Session(r)
+	f.write.ClearAttempts = outcome.ClearAttempts
+	h.Cookies.RememberDevice(w, r, outcome.User.ID, outcome.Identifier)
+	web.EventOf(r.Context()).Note = "signed in"
+}
+
+// switchAccount serves POST /login/switch: the person wants to be somebody else.
+func (h *Handler) switchAccount(w http.ResponseWriter, r *http.Request) error {
+	form, err := web.Form(r)
+	if err != nil {
+		return err
+	}
+	f, _, err := h.resume(r, form, false)
+	if err != nil {
+		return h.resumeFailed(w, r, f, err)
+	}
+	return h.showLogin(w, r, f, "", consentui.ProblemNone)
+}
+
+func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request, f *flow) error {
+	catalogue, err := h.Directory.Catalogue(r.Context())
+	if err != nil {
+		return oauth.Unavailable(err)
+	}
+	sealed, err := h.seal(w, r, f, f.user.ID)
+	if err != nil {
+		return err
+	}
+	page := consentui.Consent{
+		Client: pageClient(f.client), Request: sealed, RedirectURI: f.request.RedirectURI,
+		Person: pagePerson(f.user),
+	}
+	for _, scope := range f.scopes {
+		page.Scopes = append(page.Scopes, consentui.Scope{
+			Name: scope, Description: description(catalogue, scope), Granted: slices.Contains(f.remembered, scope),
+		})
+	}
+	return h.Pages.Render(w, http.StatusOK, page)
+}
+
+// description is a registered scope's text; the standard ones are the pages'.
+func description(catalogue *storage.Catalogue, scope string) string {
+	for _, s := range catalogue.Scopes {
+		if s.Name == scope {
+			return s.Description
+		}
+	}
+	return ""
+}
+
+// consent serves POST /consent: the person's decision.
+func (h *Handler) consent(w http.ResponseWriter, r *http.Request) error {
+	form, err := web.Form(r)
+	if err != nil {
+		return err
+	}
+	f, p, err := h.resume(r, form, true)
+	if err != nil {
+		return h.resumeFailed(w, r, f, err)
+	}
+	// The decision counts if it is still the same person's. If not, next asks
+	// whoever it is now. The page that it was made on came after the sign-in
+	// that the request demanded.
+	if f.user != nil && f.user.ID == p.User {
+		f.signedIn = true
+		if form.Get("decision") != "allow" {
+			return h.refuse(w, r, f.request, oauth.Refuse(oauth.AccessDenied, "the person did not agree"))
+		}
+		f.approved = true
+		f.write.Consent = &storage.Consent{
+			UserID: f.user.ID, ClientID: f.client.ID, Scopes: f.scopes, GrantedAt: f.write.Now,
+		}
+		web.EventOf(r.Context()).Note = "consent given"
+	}
+	return h.next(w, r, f)
+}
+
+// resumeFailed answers a flow that cannot go on: to the client, if it got as
+// far as that, or on a page.
+func (h *Handler) resumeFailed(w http.ResponseWriter, r *http.Request, f *flow, err error) error {
+	if f == nil {
+		return err
+	}
+	return h.refuse(w, r, f.request, err)
+}

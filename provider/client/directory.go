@@ -1,0 +1,107 @@
+package client
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+const (
+	// Freshness is how long a client or the catalogue is answered from memory.
+	// A change is seen by every node after that time at the latest.
+	Freshness = 30 * time.Second
+	// remembered bounds the memory.
+	remembered = 10_000
+)
+
+// Directory reads for a request, with the clients and the catalogue answered
+// from memory while they are fresh, so that they cost no round trip.
+type Directory struct {
+	store Store
+	now   func() time.Time
+
+	mu        sync.Mutex
+	clients   map[string]fresh[*storage.Client]
+	catalogue fresh[*storage.Catalogue]
+}
+
+// Store is what the directory reads from.
+type Store interface {
+	Read(context.Context, storage.Wanted) (storage.State, error)
+	Catalogue(context.Context) (storage.Catalogue, error)
+}
+
+type fresh[T any] struct {
+	value T
+	until time.Time
+}
+
+// NewDirectory returns an empty directory over the store.
+func NewDirectory(store Store, now func() time.Time) *Directory {
+	return &Directory{store: store, now: now, clients: map[string]fresh[*storage.Client]{}}
+}
+
+// Read is [storage.Store.Read], without the round trip when only a client is
+// wanted that is remembered. The client in the State is shared: it must not be
+// changed.
+func (d *Directory) Read(ctx context.Context, wanted storage.Wanted) (storage.State, error) {
+	known := d.remembered(wanted.ClientID)
+	if known != nil {
+		wanted.ClientID = ""
+	}
+	var state storage.State
+	if wanted != (storage.Wanted{}) {
+		var err error
+		if state, err = d.store.Read(ctx, wanted); err != nil {
+			return storage.State{}, err
+		}
+	}
+	if known != nil {
+		state.Client = known
+	} else if state.Client != nil {
+		d.remember(state.Client)
+	}
+	return state, nil
+}
+
+func (d *Directory) remembered(id string) *storage.Client {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if c, ok := d.clients[id]; ok && d.now().Before(c.until) {
+		return c.value
+	}
+	return nil
+}
+
+func (d *Directory) remember(c *storage.Client) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.clients) >= remembered {
+		for id := range d.clients { // any one: the order is random
+			delete(d.clients, id)
+			break
+		}
+	}
+	d.clients[c.ID] = fresh[*storage.Client]{c, d.now().Add(Freshness)}
+}
+
+// Catalogue returns the registered scopes and resource servers. The value is
+// shared: it must not be changed.
+func (d *Directory) Catalogue(ctx context.Context) (*storage.Catalogue, error) {
+	d.mu.Lock()
+	known := d.catalogue
+	d.mu.Unlock()
+	if known.value != nil && d.now().Before(known.until) {
+		return known.value, nil
+	}
+	c, err := d.store.Catalogue(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.catalogue = fresh[*storage.Catalogue]{&c, d.now().Add(Freshness)}
+	return &c, nil
+}

@@ -1,0 +1,143 @@
+package clientauth
+
+import (
+	"encoding/json"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/gatelodge/gatelodge/provider/oauth"
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// Algorithms are those that a client may sign assertions with.
+func Algorithms() []string { return []string{"RS256", "PS256", "ES256", "EdDSA"} }
+
+const (
+	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+	// maxLife bounds how long the jti of an assertion must be remembered.
+	maxLife = 10 * time.Minute
+	leeway  = 30 * time.Second
+)
+
+// assertionClaims are the claims of a client assertion, [RFC 7523 §3].
+//
+// [RFC 7523 §3]: https://www.rfc-editor.org/rfc/rfc7523#section-3
+type assertionClaims struct {
+	Issuer    string   `json:"iss"`
+	Subject   string   `json:"sub"`
+	Audience  audience `json:"aud"`
+	JTI       string   `json:"jti"`
+	ExpiresAt float64  `json:"exp"`
+	NotBefore float64  `json:"nbf"`
+	IssuedAt  float64  `json:"iat"`
+}
+
+// audience is one recipient. An array of several would let an assertion that
+// was made for another server be used here, CVE-2025-27370.
+type audience string
+
+func (a *audience) UnmarshalJSON(b []byte) error {
+	var many []string
+	if err := json.Unmarshal(b, &many); err == nil {
+		if len(many) == 1 {
+			*a = audience(many[0])
+		}
+		return nil
+	}
+	return json.Unmarshal(b, (*string)(a))
+}
+
+// fromAssertion learns the client_id from the assertion, which is not verified
+// yet: its key is known only with the client.
+func fromAssertion(form url.Values) (Credentials, error) {
+	if form.Get("client_assertion_type") != assertionType {
+		return Credentials{}, oauth.Refuse(oauth.InvalidRequest, "client_assertion_type must be "+assertionType)
+	}
+	c := Credentials{ClientID: form.Get("client_id"), assertion: form.Get("client_assertion")}
+	jws, err := parse(c.assertion)
+	if err != nil {
+		return Credentials{}, refuse("the assertion is not a JWS with an accepted algorithm")
+	}
+	var claims assertionClaims
+	if err := json.Unmarshal(jws.UnsafePayloadWithoutVerification(), &claims); err != nil {
+		return Credentials{}, refuse("the assertion's claims are malformed")
+	}
+	if c.ClientID == "" {
+		c.ClientID = claims.Subject
+	}
+	return c, nil
+}
+
+func parse(assertion string) (*jose.JSONWebSignature, error) {
+	accepted := make([]jose.SignatureAlgorithm, 0, len(Algorithms()))
+	for _, alg := range Algorithms() {
+		accepted = append(accepted, jose.SignatureAlgorithm(alg))
+	}
+	return jose.ParseSignedCompact(assertion, accepted)
+}
+
+// checkAssertion verifies the assertion with the client's registered keys,
+// [RFC 7523 §3]. That it is presented only once is decided by the write.
+//
+// [RFC 7523 §3]: https://www.rfc-editor.org/rfc/rfc7523#section-3
+func (a *Authenticator) checkAssertion(assertion string, client *storage.Client) (*storage.Assertion, error) {
+	payload, err := verify(assertion, client.Metadata.JWKS)
+	if err != nil {
+		return nil, err
+	}
+	var claims assertionClaims
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		return nil, refuse("the assertion's claims are malformed")
+	}
+	now, expires := a.Now(), seconds(claims.ExpiresAt)
+	switch {
+	case claims.Issuer != client.ID || claims.Subject != client.ID:
+		return nil, refuse("iss and sub of the assertion must be the client_id")
+	case !slices.Contains(a.Audiences, string(claims.Audience)):
+		return nil, refuse("aud of the assertion must be the issuer")
+	case claims.JTI == "":
+		return nil, refuse("the assertion has no jti")
+	case !expires.After(now.Add(-leeway)):
+		return nil, refuse("the assertion has expired")
+	case expires.After(now.Add(maxLife)):
+		return nil, refuse("the assertion lives longer than ten minutes")
+	case seconds(max(claims.NotBefore, claims.IssuedAt)).After(now.Add(leeway)):
+		return nil, refuse("the assertion is from the future")
+	}
+	return &storage.Assertion{
+		ClientID:  client.ID,
+		JTI:       storage.HashOf(claims.JTI),
+		ExpiresAt: expires.Add(leeway),
+	}, nil
+}
+
+func seconds(s float64) time.Time { return time.UnixMicro(int64(s * 1e6)).UTC() }
+
+// verify checks the signature with the key that kid names, or with each key
+// that fits when it names none.
+func verify(assertion string, jwks []byte) ([]byte, error) {
+	jws, err := parse(assertion)
+	if err != nil {
+		return nil, refuse("the assertion is not a JWS with an accepted algorithm")
+	}
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal(jwks, &set); err != nil {
+		return nil, refuse("the client has no usable jwks")
+	}
+	header := jws.Signatures[0].Protected
+	for _, key := range set.Keys {
+		if header.KeyID != "" && header.KeyID != key.KeyID {
+			continue
+		}
+		if key.Algorithm != "" && key.Algorithm != header.Algorithm {
+			continue
+		}
+		if payload, err := jws.Verify(key.Key); err == nil {
+			return payload, nil
+		}
+	}
+	return nil, refuse("the assertion's signature does not fit a key of the client")
+}

@@ -1,0 +1,136 @@
+// Package clientauth owns how a client proves who it is at the endpoints that
+// it calls itself: client_secret_basic, client_secret_post, private_key_jwt and
+// none. It does not own the clients, nor what one is allowed to do.
+package clientauth
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gatelodge/gatelodge/provider/oauth"
+	"github.com/gatelodge/gatelodge/provider/secret"
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// Credentials are what a request presents, not yet checked.
+type Credentials struct {
+	ClientID  string
+	secrets   []string // the readings of one secret; empty without one
+	assertion string
+}
+
+// Identify reads the credentials of a request whose body is form. More than
+// one kind at a time is refused, [RFC 6749 §2.3].
+//
+// [RFC 6749 §2.3]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3
+func Identify(r *http.Request, form url.Values) (Credentials, error) {
+	var found []Credentials
+	if id, password, ok := r.BasicAuth(); ok {
+		found = append(found, basic(id, password))
+	} else if r.Header.Get("Authorization") != "" {
+		return Credentials{}, oauth.Refuse(oauth.InvalidClient, "the Authorization header must use the Basic scheme")
+	}
+	if form.Has("client_secret") {
+		found = append(found, Credentials{ClientID: form.Get("client_id"), secrets: form["client_secret"]})
+	}
+	if form.Has("client_assertion") || form.Has("client_assertion_type") {
+		c, err := fromAssertion(form)
+		if err != nil {
+			return Credentials{}, err
+		}
+		found = append(found, c)
+	}
+	return one(found, form.Get("client_id"))
+}
+
+// one makes sure that all that the request says of its client agrees.
+func one(found []Credentials, clientID string) (Credentials, error) {
+	// A public client may send Basic with an empty password: that is a
+	// client_id and no credential, RFC 6749 §2.3.1.
+	if len(found) == 2 && len(found[0].secrets) == 0 && found[0].assertion == "" {
+		found = found[1:]
+	}
+	switch {
+	case len(found) > 1:
+		return Credentials{}, oauth.Refuse(oauth.InvalidRequest, "only one way of client authentication may be used at a time")
+	case len(found) == 0 && clientID == "":
+		return Credentials{}, oauth.Refuse(oauth.InvalidClient, "client authentication is missing")
+	case len(found) == 0:
+		return Credentials{ClientID: clientID}, nil
+	case found[0].ClientID == "":
+		return Credentials{}, oauth.Refuse(oauth.InvalidClient, "client_id is missing")
+	case clientID != "" && clientID != found[0].ClientID:
+		return Credentials{}, oauth.Refuse(oauth.InvalidRequest, "client_id is not the one that the credentials belong to")
+	}
+	return found[0], nil
+}
+
+// basic decodes the user and password of a Basic header. They should be
+// form-encoded, RFC 6749 §2.3.1, but many clients send them as they are, so
+// that both readings are tried.
+func basic(id, password string) Credentials {
+	c := Credentials{ClientID: decoded(id)}
+	if password != "" {
+		c.secrets = []string{decoded(password), password}
+	}
+	return c
+}
+
+func decoded(s string) string {
+	if d, err := url.QueryUnescape(s); err == nil {
+		return d
+	}
+	return s
+}
+
+// Authenticator checks credentials.
+type Authenticator struct {
+	// Secrets is the key that client secrets are hashed with.
+	Secrets *secret.Key
+	// Audiences are what an assertion may be addressed to: the issuer and the
+	// endpoints.
+	Audiences []string
+	Now       func() time.Time
+}
+
+// Check makes sure that the credentials are the client's, which is nil if there
+// is none with that id. For private_key_jwt it returns the assertion, which the
+// caller's write must consume. All refusals are alike: invalid_client.
+//
+// The two ways to send a secret are equally good proof of it, so that a client
+// that is registered for one of them may use the other.
+func (a *Authenticator) Check(c Credentials, client *storage.Client) (*storage.Assertion, error) {
+	if client == nil {
+		return nil, refuse("no such client")
+	}
+	switch method := client.Metadata.TokenEndpointAuthMethod; method {
+	case "none":
+		if len(c.secrets) > 0 || c.assertion != "" {
+			return nil, refuse("a public client has no credentials")
+		}
+		return nil, nil
+	case "private_key_jwt":
+		if c.assertion == "" {
+			return nil, refuse("the client must authenticate with private_key_jwt")
+		}
+		return a.checkAssertion(c.assertion, client)
+	default:
+		for _, s := range c.secrets {
+			if a.Secrets.Verify(client.SecretHash, []byte(client.ID), []byte(s)) {
+				return nil, nil
+			}
+		}
+		return nil, refuse("wrong or missing secret")
+	}
+}
+
+// reason is why a client was refused: for the log, since a client that has not
+// proven who it is learns nothing.
+type reason string
+
+func (r reason) Error() string { return string(r) }
+
+func refuse(why reason) error {
+	return oauth.Refuse(oauth.InvalidClient, "client authentication failed").Because(why)
+}

@@ -1,0 +1,109 @@
+// Package discovery owns the provider's description of itself: its metadata,
+// derived from what is enabled, and its public keys. It asks no database.
+package discovery
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/gatelodge/gatelodge/internal/web"
+	"github.com/gatelodge/gatelodge/provider/oauth"
+)
+
+// Metadata is what is published, [OpenID Connect Discovery §3] and [RFC 8414 §2].
+//
+// [OpenID Connect Discovery §3]: https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata
+// [RFC 8414 §2]: https://www.rfc-editor.org/rfc/rfc8414#section-2
+type Metadata struct {
+	Issuer                                     string               `json:"issuer"`
+	AuthorizationEndpoint                      string               `json:"authorization_endpoint"`
+	TokenEndpoint                              string               `json:"token_endpoint"`
+	UserinfoEndpoint                           string               `json:"userinfo_endpoint"`
+	IntrospectionEndpoint                      string               `json:"introspection_endpoint"`
+	RevocationEndpoint                         string               `json:"revocation_endpoint"`
+	JWKSURI                                    string               `json:"jwks_uri"`
+	ScopesSupported                            []string             `json:"scopes_supported"`
+	ResponseTypesSupported                     []string             `json:"response_types_supported"`
+	ResponseModesSupported                     []oauth.ResponseMode `json:"response_modes_supported"`
+	GrantTypesSupported                        []string             `json:"grant_types_supported"`
+	SubjectTypesSupported                      []string             `json:"subject_types_supported"`
+	IDTokenSigningAlgValuesSupported           []string             `json:"id_token_signing_alg_values_supported"`
+	ClaimsSupported                            []string             `json:"claims_supported"`
+	PromptValuesSupported                      []string             `json:"prompt_values_supported"`
+	CodeChallengeMethodsSupported              []string             `json:"code_challenge_methods_supported"`
+	TokenEndpointAuthMethodsSupported          []string             `json:"token_endpoint_auth_methods_supported"`
+	TokenEndpointAuthSigningAlgValues          []string             `json:"token_endpoint_auth_signing_alg_values_supported"`
+	IntrospectionEndpointAuthMethods           []string             `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionEndpointAuthSigningAlgValues  []string             `json:"introspection_endpoint_auth_signing_alg_values_supported"`
+	RevocationEndpointAuthMethods              []string             `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationEndpointAuthSigningAlgValues     []string             `json:"revocation_endpoint_auth_signing_alg_values_supported"`
+	AuthorizationResponseIssParameterSupported bool                 `json:"authorization_response_iss_parameter_supported"`
+	ClaimsParameterSupported                   bool                 `json:"claims_parameter_supported"`
+	RequestParameterSupported                  bool                 `json:"request_parameter_supported"`
+	RequestURIParameterSupported               bool                 `json:"request_uri_parameter_supported"`
+}
+
+// Keys are the public keys.
+type Keys interface {
+	JWKS() (body []byte, etag string)
+}
+
+// Handler serves the documents.
+type Handler struct {
+	keys     Keys
+	metadata []byte
+	etag     string
+}
+
+// New returns the handler of metadata that does not change any more.
+func New(metadata Metadata, keys Keys) (*Handler, error) {
+	body, err := json.Marshal(metadata)
+	if err != nil {
+		return nil, fmt.Errorf("encode the metadata: %w", err)
+	}
+	sum := sha256.Sum256(body)
+	return &Handler{keys: keys, metadata: body, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}, nil
+}
+
+// Routes registers the documents, for scripts of any origin.
+func (h *Handler) Routes(r chi.Router) {
+	r.Group(func(r chi.Router) {
+		r.Use(web.AnyOrigin)
+		r.Get("/.well-known/openid-configuration", h.serveMetadata)
+		r.Get("/.well-known/oauth-authorization-server", h.serveMetadata)
+		r.Get("/.well-known/jwks.json", h.serveKeys)
+	})
+}
+
+func (h *Handler) serveMetadata(w http.ResponseWriter, r *http.Request) {
+	serve(w, r, h.metadata, h.etag, "application/json")
+}
+
+func (h *Handler) serveKeys(w http.ResponseWriter, r *http.Request) {
+	body, etag := h.keys.JWKS()
+	serve(w, r, body, etag, "application/jwk-set+json")
+}
+
+// maxAge is how long the documents may be cached: shorter than a new key is
+// published before it signs.
+const maxAge = "public, max-age=300"
+
+func serve(w http.ResponseWriter, r *http.Request, body []byte, etag, contentType string) {
+	header := w.Header()
+	header["Cache-Control"] = []string{maxAge}
+	header["Etag"] = []string{etag}
+	if r.Header.Get("If-None-Match") == etag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	header["Content-Type"] = []string{contentType}
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(body)
+}

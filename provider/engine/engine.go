@@ -1,0 +1,134 @@
+// Package engine runs the protocol's state machine: it issues codes, exchanges
+// them, rotates refresh tokens and grants tokens to clients and by password. It
+// is the only package that knows ory/fosite, whose faults it corrects, and it
+// exports no type of it.
+//
+// It does not own HTTP, the pages, the proof of who a client or a person is, nor
+// the validation of authorization requests. Introspection and revocation are
+// beside it, in provider/token: they are one look-up each.
+//
+// A request's storage work is one read before fosite runs and one write after
+// it has built the whole response: fosite's storage calls are answered from the
+// former and collected into the latter.
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/ory/fosite"
+	"github.com/ory/fosite/handler/oauth2"
+	"github.com/ory/fosite/handler/openid"
+	"github.com/ory/fosite/handler/pkce"
+
+	"github.com/gatelodge/gatelodge/provider/account"
+	"github.com/gatelodge/gatelodge/provider/client"
+	"github.com/gatelodge/gatelodge/provider/clientauth"
+	"github.com/gatelodge/gatelodge/provider/secret"
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// Config is what an operator decides about tokens.
+type Config struct {
+	// Issuer is the issuer identifier, without a trailing slash.
+	Issuer               string
+	CodeLifetime         time.Duration
+	AccessTokenLifetime  time.Duration
+	IDTokenLifetime      time.Duration
+	RefreshTokenLifetime time.Duration
+	// GrantLifetime bounds a family of refresh tokens, however often rotated.
+	GrantLifetime time.Duration
+	// RefreshGrace is how long a refresh token may be presented again, for the
+	// same successor, unless the client registered another time.
+	RefreshGrace time.Duration
+	// PasswordGrant allows RFC 6749 §4.3 to clients that are registered for it,
+	// and PasswordGrantPublic even to those without a secret.
+	PasswordGrant, PasswordGrantPublic bool
+}
+
+// Store is what the engine asks of storage beside the directory.
+type Store interface {
+	Apply(context.Context, storage.Write) error
+	RevokeGrant(ctx context.Context, grantID string, at time.Time) error
+}
+
+// Signer signs tokens.
+type Signer interface {
+	Sign(ctx context.Context, alg, typ string, claims any) (string, error)
+}
+
+// Deps is what the engine works with.
+type Deps struct {
+	Config        Config
+	Store         Store
+	Directory     *client.Directory
+	ClientAuth    *clientauth.Authenticator
+	Authenticator *account.Authenticator
+	Keys          Signer
+	Secrets       *secret.Keys
+	Now           func() time.Time
+}
+
+// Engine is safe for concurrent use.
+type Engine struct {
+	Deps
+	successors *secret.Key
+	fosite     *fosite.Fosite
+}
+
+// New assembles fosite's handlers over the engine's own storage, token and
+// client strategies. Every field of the configuration that fosite would
+// otherwise fill in lazily is set here: its getters write without a lock.
+func New(deps Deps) *Engine {
+	e := &Engine{Deps: deps, successors: deps.Secrets.For("refresh token successors")}
+	config := &fosite.Config{
+		AuthorizeCodeLifespan:          deps.Config.CodeLifetime,
+		AccessTokenLifespan:            deps.Config.AccessTokenLifetime,
+		IDTokenLifespan:                deps.Config.IDTokenLifetime,
+		RefreshTokenLifespan:           deps.Config.RefreshTokenLifetime,
+		RefreshTokenScopes:             []string{"offline_access"},
+		IDTokenIssuer:                  deps.Config.Issuer,
+		ScopeStrategy:                  fosite.ExactScopeStrategy,
+		AudienceMatchingStrategy:       anyAudience,
+		ClientSecretsHasher:            noHasher{},
+		ClientAuthenticationStrategy:   authenticated,
+		JWKSFetcherStrategy:            fosite.NewDefaultJWKSFetcherStrategy(),
+		EnforcePKCEForPublicClients:    true,
+		EnablePKCEPlainChallengeMethod: false,
+		MinParameterEntropy:            1,
+		OmitRedirectScopeParam:         true,
+		RedirectSecureChecker:          registeredRedirect,
+		SanitationWhiteList:            []string{"redirect_uri"},
+	}
+	store, tokens := store{e}, tokens{e}
+	access := &oauth2.HandleHelper{AccessTokenStrategy: tokens, AccessTokenStorage: store, Config: config}
+	idTokens := &openid.IDTokenHandleHelper{IDTokenStrategy: tokens}
+	code := &oauth2.AuthorizeExplicitGrantHandler{
+		AccessTokenStrategy: tokens, RefreshTokenStrategy: tokens, AuthorizeCodeStrategy: tokens,
+		CoreStorage: store, TokenRevocationStorage: store, Config: config,
+	}
+	proof := &pkce.Handler{AuthorizeCodeStrategy: tokens, Storage: store, Config: config}
+	identity := &openid.OpenIDConnectExplicitHandler{
+		OpenIDConnectRequestStorage:   store,
+		OpenIDConnectRequestValidator: openid.NewOpenIDConnectRequestValidator(nil, config),
+		Config:                        config, IDTokenHandleHelper: idTokens,
+	}
+	// The order matters: proof and identity need the code, and an ID token is
+	// issued after the access token that it has the hash of.
+	config.AuthorizeEndpointHandlers = fosite.AuthorizeEndpointHandlers{code, identity, proof}
+	config.TokenEndpointHandlers = fosite.TokenEndpointHandlers{
+		code, proof, identity,
+		&oauth2.RefreshTokenGrantHandler{
+			AccessTokenStrategy: tokens, RefreshTokenStrategy: tokens,
+			TokenRevocationStorage: store, Config: config,
+		},
+		&openid.OpenIDConnectRefreshHandler{IDTokenHandleHelper: idTokens, Config: config},
+		&oauth2.ClientCredentialsGrantHandler{HandleHelper: access, Config: config},
+		&oauth2.ResourceOwnerPasswordCredentialsGrantHandler{
+			HandleHelper: access, ResourceOwnerPasswordCredentialsGrantStorage: store,
+			RefreshTokenStrategy: tokens, Config: config,
+		},
+	}
+	e.fosite = &fosite.Fosite{Store: store, Config: config}
+	return e
+}

@@ -1,0 +1,136 @@
+// Package provider assembles the OpenID Connect provider: New wires what its
+// sub-packages own, and routes.go is the map of the product. It does not own
+// the process around it: configuration, listeners and the database connection
+// are cmd/gatelodge's.
+package provider
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	consentui "github.com/gatelodge/gatelodge/consent-ui"
+	"github.com/gatelodge/gatelodge/internal/config"
+	"github.com/gatelodge/gatelodge/internal/web"
+	"github.com/gatelodge/gatelodge/provider/accesstoken"
+	"github.com/gatelodge/gatelodge/provider/account"
+	"github.com/gatelodge/gatelodge/provider/authorize"
+	"github.com/gatelodge/gatelodge/provider/claims"
+	"github.com/gatelodge/gatelodge/provider/client"
+	"github.com/gatelodge/gatelodge/provider/clientauth"
+	"github.com/gatelodge/gatelodge/provider/discovery"
+	"github.com/gatelodge/gatelodge/provider/engine"
+	"github.com/gatelodge/gatelodge/provider/keys"
+	"github.com/gatelodge/gatelodge/provider/oauth"
+	"github.com/gatelodge/gatelodge/provider/secret"
+	"github.com/gatelodge/gatelodge/provider/session"
+	"github.com/gatelodge/gatelodge/provider/token"
+	"github.com/gatelodge/gatelodge/provider/userinfo"
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// Deps is what the provider needs of its process.
+type Deps struct {
+	Config  *config.Config
+	Store   storage.Store
+	Keys    *keys.Ring
+	Secrets *secret.Keys
+	Hasher  *account.Hasher
+	Log     *slog.Logger
+	Now     func() time.Time
+	// Dev shows developers on error pages what was wrong with a request.
+	Dev bool
+}
+
+// New returns the handler of everything that is public.
+func New(d Deps) (http.Handler, error) {
+	pages, err := consentui.New(consentui.Config{})
+	if err != nil {
+		return nil, fmt.Errorf("load the pages: %w", err)
+	}
+	issuer := d.Config.Issuer
+	network := func(r *http.Request) string {
+		return account.Network(web.ClientAddr(r, d.Config.HTTP.TrustedProxies))
+	}
+	directory := client.NewDirectory(d.Store, d.Now)
+	clientAuth := &clientauth.Authenticator{
+		Secrets:   client.SecretKey(d.Secrets),
+		Audiences: []string{issuer, issuer + "/token", issuer + "/introspect", issuer + "/revoke"},
+		Now:       d.Now,
+	}
+	authenticator := &account.Authenticator{Store: d.Store, Hasher: d.Hasher, Limits: account.DefaultLimits(), Now: d.Now}
+	protocol := engine.New(engine.Deps{
+		Config: engineConfig(d.Config), Store: d.Store, Directory: directory, ClientAuth: clientAuth,
+		Authenticator: authenticator, Keys: d.Keys, Secrets: d.Secrets, Now: d.Now,
+	})
+	tokens := &accesstoken.Verifier{Issuer: issuer, Keys: d.Keys, Reader: directory, Now: d.Now}
+	documents, err := discovery.New(metadata(issuer, protocol, d.Keys), d.Keys)
+	if err != nil {
+		return nil, err
+	}
+	return routes(d, pages, endpoints{
+		authorize: &authorize.Handler{
+			Issuer: issuer, Store: d.Store, Directory: directory, Engine: protocol, Keys: d.Keys,
+			Authenticator: authenticator, Pages: pages, Network: network, Dev: d.Dev, Now: d.Now,
+			Cookies: &session.Cookies{
+				Secure: strings.HasPrefix(issuer, "https:"), Key: d.Secrets.For("device cookie"), Now: d.Now,
+			},
+			Pending:         d.Secrets.For("pending authorization requests"),
+			PendingLifetime: d.Config.Lifetimes.Request,
+			SessionLifetime: d.Config.Lifetimes.Session,
+		},
+		token: &token.Handler{
+			Engine: protocol, Store: d.Store, Directory: directory, ClientAuth: clientAuth,
+			Tokens: tokens, Network: network, Now: d.Now,
+		},
+		userinfo:  &userinfo.Handler{Tokens: tokens, Directory: directory},
+		discovery: documents,
+	}), nil
+}
+
+func engineConfig(c *config.Config) engine.Config {
+	return engine.Config{
+		Issuer:               c.Issuer,
+		CodeLifetime:         c.Lifetimes.Code,
+		AccessTokenLifetime:  c.Lifetimes.AccessToken,
+		IDTokenLifetime:      c.Lifetimes.IDToken,
+		RefreshTokenLifetime: c.Lifetimes.RefreshToken,
+		GrantLifetime:        c.Lifetimes.Grant,
+		RefreshGrace:         c.Refresh.Grace,
+		PasswordGrant:        c.Grants.Password,
+		PasswordGrantPublic:  c.Grants.PasswordPublic,
+	}
+}
+
+// metadata describes what is enabled.
+func metadata(issuer string, protocol *engine.Engine, ring *keys.Ring) discovery.Metadata {
+	confidential := []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
+	withPublic := append([]string{"none"}, confidential...)
+	return discovery.Metadata{
+		Issuer:                                     issuer,
+		AuthorizationEndpoint:                      issuer + "/authorize",
+		TokenEndpoint:                              issuer + "/token",
+		UserinfoEndpoint:                           issuer + "/userinfo",
+		IntrospectionEndpoint:                      issuer + "/introspect",
+		RevocationEndpoint:                         issuer + "/revoke",
+		JWKSURI:                                    issuer + "/.well-known/jwks.json",
+		ScopesSupported:                            claims.Scopes(),
+		ResponseTypesSupported:                     []string{"code"},
+		ResponseModesSupported:                     oauth.ResponseModes(),
+		GrantTypesSupported:                        protocol.GrantTypes(),
+		SubjectTypesSupported:                      []string{"public"},
+		IDTokenSigningAlgValuesSupported:           ring.Algorithms(),
+		ClaimsSupported:                            claims.Supported(),
+		PromptValuesSupported:                      authorize.Prompts(),
+		CodeChallengeMethodsSupported:              []string{"S256"},
+		TokenEndpointAuthMethodsSupported:          withPublic,
+		TokenEndpointAuthSigningAlgValues:          clientauth.Algorithms(),
+		IntrospectionEndpointAuthMethods:           confidential,
+		IntrospectionEndpointAuthSigningAlgValues:  clientauth.Algorithms(),
+		RevocationEndpointAuthMethods:              withPublic,
+		RevocationEndpointAuthSigningAlgValues:     clientauth.Algorithms(),
+		AuthorizationResponseIssParameterSupported: true,
+	}
+}

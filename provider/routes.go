@@ -1,0 +1,59 @@
+package provider
+
+import (
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+
+	consentui "github.com/gatelodge/gatelodge/consent-ui"
+	"github.com/gatelodge/gatelodge/internal/web"
+	"github.com/gatelodge/gatelodge/provider/authorize"
+	"github.com/gatelodge/gatelodge/provider/discovery"
+	"github.com/gatelodge/gatelodge/provider/oauth"
+	"github.com/gatelodge/gatelodge/provider/token"
+	"github.com/gatelodge/gatelodge/provider/userinfo"
+)
+
+// endpoints are the families of endpoints, a package each.
+type endpoints struct {
+	discovery *discovery.Handler
+	token     *token.Handler
+	userinfo  *userinfo.Handler
+	authorize *authorize.Handler
+}
+
+// routes is the map of the product.
+func routes(d Deps, pages *consentui.Pages, e endpoints) http.Handler {
+	r := chi.NewRouter()
+	r.Use(web.Log(d.Log, d.Now))
+
+	// Public documents: any origin, cacheable, no database.
+	//   GET /.well-known/openid-configuration, /.well-known/oauth-authorization-server
+	//   GET /.well-known/jwks.json
+	e.discovery.Routes(r)
+
+	// The back channel: clients and APIs call it themselves, no cookies.
+	//   POST /token, /introspect, /revoke      GET, POST /userinfo
+	r.Group(func(r chi.Router) {
+		r.Use(web.NoStore)
+		e.token.Routes(r)
+		e.userinfo.Routes(r)
+	})
+
+	// The front channel: the browser, the person, the session.
+	//   GET, POST /authorize      POST /login, /login/switch, /consent
+	e.authorize.Routes(r)
+	r.Get("/static/*", pages.Static().ServeHTTP)
+	r.Get("/", web.Handle(web.OAuthJSON, func(w http.ResponseWriter, _ *http.Request) error {
+		return pages.Render(w, http.StatusOK, consentui.Home{})
+	}))
+
+	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		web.EventOf(r.Context()).Fail(oauth.Refuse(oauth.InvalidRequest, "no such page"))
+		_ = pages.Render(w, http.StatusNotFound, consentui.Error{
+			Title: "There is no such page", Detail: "The address is wrong, or the page has moved.",
+			RequestID: web.EventOf(r.Context()).ID, Time: d.Now(),
+		})
+	})
+	return r
+}
