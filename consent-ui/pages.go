@@ -67,7 +67,7 @@ type Person struct {
 // Scope is something that the client asks for.
 type Scope struct {
 	Name string
-	// Description ends the sentence "… would like to", in the imperative. If
+	// Description ends the sentence "This allows … to", in the imperative. If
 	// it is "", the standard scopes have texts of ours, and any other scope is
 	// shown by its name.
 	Description string
