@@ -35,7 +35,7 @@ type Claims struct {
 	Audience  Audience `json:"aud"`
 	ExpiresAt int64    `json:"exp"`
 	IssuedAt  int64    `json:"iat"`
-	ID        string   `json:"jti"`
+	ID        string   `json:"jti,omitempty"`
 	ClientID  string   `json:"client_id"`
 	Scope     string   `json:"scope,omitempty"`
 	AuthTime  int64    `json:"auth_time,omitempty"`

@@ -44,35 +44,39 @@ func NewDirectory(store Store, now func() time.Time) *Directory {
 }
 
 // Read is [storage.Store.Read], without the round trip when only a client is
-// wanted that is remembered. The client in the State is shared: it must not be
-// changed.
+// wanted that is remembered. During an outage a client that is no longer fresh
+// will do, if nothing else is wanted: the sign-in page needs no database. The
+// client in the State is shared: it must not be changed.
 func (d *Directory) Read(ctx context.Context, wanted storage.Wanted) (storage.State, error) {
-	known := d.remembered(wanted.ClientID)
-	if known != nil {
+	known, isFresh := d.remembered(wanted.ClientID)
+	clientOnly := wanted == storage.Wanted{ClientID: wanted.ClientID}
+	if isFresh && clientOnly {
+		return storage.State{Client: known}, nil
+	}
+	if isFresh {
 		wanted.ClientID = ""
 	}
-	var state storage.State
-	if wanted != (storage.Wanted{}) {
-		var err error
-		if state, err = d.store.Read(ctx, wanted); err != nil {
-			return storage.State{}, err
-		}
-	}
-	if known != nil {
+	state, err := d.store.Read(ctx, wanted)
+	switch {
+	case err != nil && clientOnly && known != nil:
+		return storage.State{Client: known}, nil
+	case err != nil:
+		return storage.State{}, err
+	case isFresh:
 		state.Client = known
-	} else if state.Client != nil {
+	case state.Client != nil:
 		d.remember(state.Client)
+	default:
+		d.forget(wanted.ClientID)
 	}
 	return state, nil
 }
 
-func (d *Directory) remembered(id string) *storage.Client {
+func (d *Directory) remembered(id string) (known *storage.Client, isFresh bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if c, ok := d.clients[id]; ok && d.now().Before(c.until) {
-		return c.value
-	}
-	return nil
+	c := d.clients[id]
+	return c.value, c.value != nil && d.now().Before(c.until)
 }
 
 func (d *Directory) remember(c *storage.Client) {
@@ -87,8 +91,14 @@ func (d *Directory) remember(c *storage.Client) {
 	d.clients[c.ID] = fresh[*storage.Client]{c, d.now().Add(Freshness)}
 }
 
-// Catalogue returns the registered scopes and resource servers. The value is
-// shared: it must not be changed.
+func (d *Directory) forget(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.clients, id)
+}
+
+// Catalogue returns the registered scopes and resource servers, during an
+// outage those last seen. The value is shared: it must not be changed.
 func (d *Directory) Catalogue(ctx context.Context) (*storage.Catalogue, error) {
 	d.mu.Lock()
 	known := d.catalogue
@@ -97,7 +107,10 @@ func (d *Directory) Catalogue(ctx context.Context) (*storage.Catalogue, error) {
 		return known.value, nil
 	}
 	c, err := d.store.Catalogue(ctx)
-	if err != nil {
+	switch {
+	case err != nil && known.value != nil:
+		return known.value, nil
+	case err != nil:
 		return nil, err
 	}
 	d.mu.Lock()

@@ -73,7 +73,7 @@ func (e *Engine) authorization(a Authorization, write *storage.Write) *work {
 	}
 	return &work{
 		now: now, client: a.Client, user: a.User, write: write, grant: write.Grant,
-		scopes: a.Scopes, audience: a.Audience, nonce: a.Request.Nonce,
+		granted: a.Scopes, scopes: a.Scopes, audience: a.Audience, nonce: a.Request.Nonce,
 	}
 }
 

@@ -157,11 +157,12 @@ func (w *work) narrow(scopes []string) error {
 	for _, scope := range w.grant.Scopes {
 		// What has been taken from the client is no longer in its grants.
 		if slices.Contains(client.Scopes(w.client), scope) {
-			w.scopes = append(w.scopes, scope)
+			w.granted = append(w.granted, scope)
 		}
 	}
+	w.scopes = w.granted
 	if len(scopes) > 0 {
-		if !subset(scopes, w.scopes) {
+		if !subset(scopes, w.granted) {
 			return oauth.Refuse(oauth.InvalidScope, "the scope is more than what was granted")
 		}
 		w.scopes = scopes
@@ -186,20 +187,16 @@ func (e *Engine) run(ctx context.Context, w *work) (*oauth.TokenResponse, error)
 	if err != nil {
 		return nil, err
 	}
-	for _, scope := range w.scopes {
+	for _, scope := range w.granted {
 		request.GrantScope(scope)
 	}
 	response, err := e.fosite.NewAccessResponse(ctx, request)
 	if err != nil {
 		return nil, err
 	}
-	idToken, _ := response.GetExtra("id_token").(string)
-	if idToken == "" && w.openid() {
-		// fosite has no ID token for the password grant.
-		ctx = context.WithValue(ctx, fosite.AccessResponseContextKey, response)
-		if idToken, err = (tokens{e}).GenerateIDToken(ctx, 0, request); err != nil {
-			return nil, err
-		}
+	idToken, err := e.idToken(ctx, w, request, response)
+	if err != nil {
+		return nil, err
 	}
 	refresh, _ := response.GetExtra("refresh_token").(string)
 	return &oauth.TokenResponse{
@@ -210,6 +207,19 @@ func (e *Engine) run(ctx context.Context, w *work) (*oauth.TokenResponse, error)
 		Scope:        strings.Join(w.scopes, " "),
 		IDToken:      idToken,
 	}, nil
+}
+
+// idToken is the response's ID token: none if openid was not granted or, at a
+// refresh, not asked for, and one of our making for the password grant, for
+// which fosite has none.
+func (e *Engine) idToken(ctx context.Context, w *work, request fosite.Requester, response fosite.AccessResponder) (string, error) {
+	if !w.openid() {
+		return "", nil
+	}
+	if made, _ := response.GetExtra("id_token").(string); made != "" {
+		return made, nil
+	}
+	return tokens{e}.GenerateIDToken(context.WithValue(ctx, fosite.AccessResponseContextKey, response), 0, request)
 }
 
 // fositeForm is what fosite needs to see of the request: not its scope, which
@@ -265,6 +275,7 @@ func (e *Engine) planClientCredentials(ctx context.Context, w *work) error {
 	if err != nil {
 		return err
 	}
+	w.granted = w.scopes
 	w.grant = &storage.Grant{
 		ID: rand.Text(), ClientID: w.client.ID, Scopes: w.scopes, Audience: w.audience,
 		CreatedAt: w.now, ExpiresAt: w.now.Add(e.Config.AccessTokenLifetime),
@@ -295,6 +306,7 @@ func (e *Engine) planPassword(ctx context.Context, w *work, r TokenRequest) erro
 	if err != nil {
 		return err
 	}
+	w.granted = w.scopes
 	w.grant = &storage.Grant{
 		ID: rand.Text(), ClientID: w.client.ID, Scopes: w.scopes, Audience: w.audience,
 		AuthTime: w.now, AMR: []string{"pwd"},

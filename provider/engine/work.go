@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/ory/fosite"
@@ -24,6 +25,8 @@ type work struct {
 	// grant is what the tokens hang on: the one read, or the one to be written.
 	grant *storage.Grant
 	user  *storage.User
+	// granted are the grant's scopes that the client is still registered for.
+	granted []string
 	// scopes and audience are those of the access token, which can be narrower
 	// than the grant's.
 	scopes, audience []string
@@ -57,8 +60,8 @@ func (w *work) requester(form url.Values) fosite.Requester {
 		RequestedAt:     w.grant.CreatedAt,
 		Client:          fositeClient{w.client},
 		RequestedScope:  fosite.Arguments(w.grant.Scopes),
-		GrantedScope:    fosite.Arguments(w.scopes),
-		GrantedAudience: fosite.Arguments(w.audience),
+		GrantedScope:    fosite.Arguments(slices.Clone(w.granted)),
+		GrantedAudience: fosite.Arguments(slices.Clone(w.audience)),
 		Form:            form,
 		Session:         newSession(w),
 	}
