@@ -5,14 +5,9 @@ import (
 	"encoding/base64"
 )
 
-// The names of the counters of sign-in attempts begin so that they sort in the
-// order in which an engine must take their locks: the account before the network.
-const (
-	accountOfDevice  = "account:device:"
-	accountOfName    = "account:name:"
-	accountOfUser    = "account:user:"
-	networkOfAttempt = "network:"
-)
+// UserAccountKey is what [Attempt.AccountKey] puts before the id of a user, for an
+// engine that finds the user and counts in one statement.
+const UserAccountKey = "account:user:"
 
 // AccountKey names the attempt's counter for the account, given the id of the
 // user who has the identifier, "" if nobody has it. What the visitor typed is
@@ -20,16 +15,17 @@ const (
 func (a Attempt) AccountKey(userID string) string {
 	switch {
 	case userID == "":
-		return accountOfName + digest(a.Identifier)
+		return "account:name:" + digest(a.Identifier)
 	case a.Device != "" && a.DeviceUser == userID:
-		return accountOfDevice + digest(a.Device) + ":" + userID
+		return "account:device:" + digest(a.Device) + ":" + userID
 	default:
-		return accountOfUser + userID
+		return UserAccountKey + userID
 	}
 }
 
-// NetworkKey names the attempt's counter for the network.
-func (a Attempt) NetworkKey() string { return networkOfAttempt + a.Network }
+// NetworkKey names the attempt's counter for the network. It sorts after those for
+// accounts, which is the order in which an engine takes their locks.
+func (a Attempt) NetworkKey() string { return "network:" + a.Network }
 
 func digest(s string) string {
 	sum := sha256.Sum256([]byte(s))

@@ -107,7 +107,7 @@ CREATE TABLE assertions (
   jti        bytea NOT NULL,
   expires_at timestamptz NOT NULL,
   used_by    text NOT NULL,
-  PRIMARY KEY (client_id, jti)
+  PRIMARY KEY (jti, client_id)
 );
 CREATE INDEX assertions_expiry ON assertions (expires_at);
 

@@ -84,13 +84,10 @@ func upsertUser(t *tx, u storage.User) error {
 	if _, err := t.exec(`DELETE FROM user_identifiers WHERE user_id = ?`, u.ID); err != nil {
 		return err
 	}
-	for _, identifier := range u.Identifiers {
-		if _, err := t.exec(`INSERT INTO user_identifiers (identifier, user_id) VALUES (?, ?)`,
-			identifier, u.ID); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err = t.exec(`
+		INSERT INTO user_identifiers (identifier, user_id) SELECT DISTINCT value, ? FROM json_each(?)`,
+		u.ID, list(u.Identifiers))
+	return err
 }
 
 // signOut ends all sessions and grants of the user.

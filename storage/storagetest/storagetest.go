@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -220,7 +221,7 @@ func fails(t *testing.T, err, want error) {
 
 func equal(t *testing.T, got, want any) {
 	t.Helper()
-	if diff := cmp.Diff(want, got, cmp.Comparer(sameJSON)); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmp.Comparer(sameJSON)); diff != "" {
 		t.Fatalf("wrong result (-want +got):\n%s", diff)
 	}
 }

@@ -1,0 +1,54 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// FindClient implements [storage.Store].
+func (db *DB) FindClient(ctx context.Context, id string) (storage.Client, error) {
+	var c storage.Client
+	err := db.find(ctx, func() []any {
+		c = storage.Client{}
+		return clientFields(&c)
+	}, findClient, id)
+	return c, doing(fmt.Sprintf("find client %q", id), err)
+}
+
+// find reads one record into fresh fields, and fails if there is none.
+func (db *DB) find(ctx context.Context, fields func() []any, query string, args ...any) error {
+	found := false
+	err := db.send(ctx, func(b *pgx.Batch) {
+		one(b.Queue(query, args...), fields(), func() { found = true })
+	})
+	if err == nil && !found {
+		return storage.ErrNotFound
+	}
+	return err
+}
+
+// ListClients implements [storage.Store].
+func (db *DB) ListClients(ctx context.Context) ([]storage.Client, error) {
+	all, err := list(ctx, db, clientFields, `SELECT `+clientColumns+` FROM clients ORDER BY id`)
+	return all, doing("list clients", err)
+}
+
+// SaveClient implements [storage.Store].
+func (db *DB) SaveClient(ctx context.Context, c storage.Client) error {
+	return doing(fmt.Sprintf("save client %q", c.ID), db.exec(ctx, nil, `
+		INSERT INTO clients (id, secret_hash, metadata, created_at, updated_at)
+		VALUES ($1::text, $2::bytea, $3::jsonb, $4::timestamptz, $5::timestamptz)
+		ON CONFLICT (id) DO UPDATE SET secret_hash = excluded.secret_hash,
+			metadata = excluded.metadata, updated_at = excluded.updated_at`,
+		c.ID, c.SecretHash, document{c.Metadata}, instant(c.CreatedAt), instant(c.UpdatedAt)))
+}
+
+// DeleteClient implements [storage.Store].
+func (db *DB) DeleteClient(ctx context.Context, id string) error {
+	return doing(fmt.Sprintf("delete client %q", id), db.exec(ctx, storage.ErrNotFound,
+		`DELETE FROM clients WHERE id = $1::text`, id))
+}

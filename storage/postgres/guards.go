@@ -1,0 +1,137 @@
+package postgres
+
+import (
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// A guard marks the row that it consumes with the write's key, if it may. The
+// statements that follow in the batch do something only if they find the mark,
+// and so are nothing when the guard refuses: [admission]. Two writes that want
+// the same row meet at its lock, and the second finds it marked.
+
+// admission begins a statement that depends on the guard: it selects from
+// admitted, which has a row if the guard let the write through.
+type admission string
+
+const (
+	unguarded       admission = `WITH admitted AS (SELECT) `
+	ifAssertionUsed admission = `WITH admitted AS (
+		SELECT FROM assertions WHERE jti = @jti::bytea AND used_by = @key::text) `
+	ifRedeemed admission = `WITH admitted AS (
+		SELECT FROM codes WHERE hash = @presented::bytea AND used_by = @key::text) `
+	ifRotated admission = `WITH admitted AS (
+		SELECT FROM refresh_tokens WHERE hash = @presented::bytea AND used_by = @key::text) `
+)
+
+const (
+	grantLives = `EXISTS (SELECT FROM grants g WHERE g.id = t.grant_id
+		AND g.client_id = @client::text AND g.revoked_at IS NULL
+		AND g.expires_at > @now::timestamptz)`
+
+	codeUnspent = `t.hash = @presented::bytea AND t.expires_at > @now::timestamptz
+		AND (t.used_at IS NULL OR t.used_by = @key::text) AND ` + grantLives
+
+	refreshUnspent = `t.hash = @presented::bytea AND t.expires_at > @now::timestamptz
+		AND (t.used_at IS NULL OR t.used_by = @key::text
+			OR t.used_at > @grace_from::timestamptz AND t.successor = @successor::bytea
+			AND NOT EXISTS (SELECT FROM refresh_tokens s
+				WHERE s.hash = t.successor AND s.used_at IS NOT NULL)) AND ` + grantLives
+
+	markCode = `UPDATE codes t SET used_at = @now::timestamptz, used_by = @key::text WHERE `
+
+	// The time and the successor of the first rotation stay as they are.
+	markRefresh = `UPDATE refresh_tokens t SET used_by = @key::text,
+		used_at = coalesce(t.used_at, @now::timestamptz),
+		successor = coalesce(t.successor, @successor::bytea) WHERE `
+)
+
+// guard queues the guards of the write. An assertion is burnt only if the code or
+// refresh token that comes with it is unspent, and that is spent only if the
+// assertion was not used before.
+func (w *writing) guard() admission {
+	switch {
+	case w.Redeem != nil:
+		return w.consume("codes", codeUnspent, markCode, ifRedeemed)
+	case w.Rotate != nil:
+		return w.consume("refresh_tokens", refreshUnspent, markRefresh, ifRotated)
+	case w.Assertion != nil:
+		w.mark(storage.ErrReplayed, useAssertion(`(SELECT)`))
+		return ifAssertionUsed
+	}
+	return unguarded
+}
+
+func (w *writing) consume(table, unspent, mark string, consumed admission) admission {
+	if w.Assertion == nil {
+		w.mark(storage.ErrSpent, mark+unspent)
+		return consumed
+	}
+	// The lock keeps the row as it is until the second statement marks it.
+	var ready, burnt bool
+	q := w.batch.Queue(`
+		WITH presented AS (SELECT FROM `+table+` t WHERE `+unspent+` FOR UPDATE OF t),
+		burnt AS (`+useAssertion(`presented`)+` RETURNING 1)
+		SELECT EXISTS (SELECT FROM presented), EXISTS (SELECT FROM burnt)`, w.args)
+	one(q, []any{&ready, &burnt}, func() {
+		switch {
+		case !ready:
+			w.refused = storage.ErrSpent
+		case !burnt:
+			w.refused = storage.ErrReplayed
+		}
+	})
+	w.batch.Queue(mark+`t.hash = @presented::bytea AND EXISTS (
+		SELECT FROM assertions WHERE jti = @jti::bytea AND used_by = @key::text)`, w.args)
+	return consumed
+}
+
+// useAssertion inserts the assertion if there is a row in from. The same write
+// finds its own and is let through.
+func useAssertion(from string) string {
+	return `INSERT INTO assertions AS a (jti, client_id, expires_at, used_by)
+		SELECT @jti::bytea, @assertion_client::text, @assertion_expires::timestamptz, @key::text
+		FROM ` + from + ` AS ready
+		ON CONFLICT (jti, client_id) DO UPDATE SET used_by = excluded.used_by
+		WHERE a.used_by = excluded.used_by`
+}
+
+// mark queues a statement that must write a row, else the write is refused.
+func (w *writing) mark(refused error, query string) {
+	w.batch.Queue(query, w.args).Exec(func(tag pgconn.CommandTag) error {
+		if tag.RowsAffected() == 0 {
+			w.refused = refused
+		}
+		return nil
+	})
+}
+
+// guardArgs are the arguments of the guards and of what depends on them.
+func guardArgs(w storage.Write) pgx.NamedArgs {
+	args := pgx.NamedArgs{"key": w.Key, "now": instant(w.Now)}
+	if a := w.Assertion; a != nil {
+		args["jti"], args["assertion_client"] = hash(a.JTI), a.ClientID
+		args["assertion_expires"] = instant(a.ExpiresAt)
+	}
+	if r := w.Redeem; r != nil {
+		args["presented"], args["client"] = hash(r.Code), r.ClientID
+	}
+	if r := w.Rotate; r != nil {
+		args["presented"], args["client"] = hash(r.Refresh), r.ClientID
+		args["successor"], args["grace_from"] = hash(w.Refresh.Hash), instant(graceFrom(w))
+	}
+	return args
+}
+
+// graceFrom is since when a token may have been used to be rotated once more:
+// the zero time, which is NULL and so compares with nothing, if never.
+func graceFrom(w storage.Write) time.Time {
+	if w.Rotate.Grace <= 0 {
+		return time.Time{}
+	}
+	return w.Now.Add(-w.Rotate.Grace)
+}

@@ -1,0 +1,50 @@
+package postgres_test
+
+import (
+	"testing"
+
+	"github.com/gatelodge/gatelodge/internal/pgtest"
+	"github.com/gatelodge/gatelodge/storage"
+	"github.com/gatelodge/gatelodge/storage/postgres"
+	"github.com/gatelodge/gatelodge/storage/storagetest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+func TestContract(t *testing.T) {
+	t.Parallel()
+	storagetest.Run(t, func(t *testing.T) storage.Store {
+		return open(t, postgres.Config{URL: pgtest.NewDatabase(t)})
+	})
+}
+
+// Neon's pooled URL is a PgBouncer that pools by transaction.
+func TestContractThroughPgBouncer(t *testing.T) {
+	t.Parallel()
+	storagetest.Run(t, func(t *testing.T) storage.Store {
+		return open(t, postgres.Config{URL: pgtest.PgBouncer(t, pgtest.NewDatabase(t))})
+	})
+}
+
+// Neon's URLs ask for TLS and channel binding.
+func TestContractOverTLSWithChannelBinding(t *testing.T) {
+	t.Parallel()
+	storagetest.RunShort(t, func(t *testing.T) storage.Store {
+		return open(t, postgres.Config{URL: pgtest.TLS(t, pgtest.NewDatabase(t))})
+	})
+}
+
+// open opens the database for the length of the test.
+func open(t *testing.T, c postgres.Config) *postgres.DB {
+	t.Helper()
+	db, err := postgres.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}

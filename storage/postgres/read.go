@@ -1,0 +1,123 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// Read implements [storage.Store]: one batch of at most four statements, each by
+// primary key. The server parses and plans every statement every time, so what
+// belongs together is joined.
+func (db *DB) Read(ctx context.Context, want storage.Wanted) (storage.State, error) {
+	if want.Session != (storage.Hash{}) && want.Now.IsZero() {
+		return storage.State{}, errors.New("read: a session is wanted, but Now is not set")
+	}
+	if want == (storage.Wanted{Now: want.Now}) {
+		return storage.State{}, nil
+	}
+	var state storage.State
+	err := db.send(ctx, func(b *pgx.Batch) {
+		state = storage.State{}
+		readClient(b, want, &state)
+		readGrant(b, want, &state)
+		readSession(b, want, &state)
+		if want.JTI != "" {
+			q := b.Queue(`SELECT true FROM revoked_tokens WHERE jti = $1::text`, want.JTI)
+			one(q, []any{&state.Revoked}, func() {})
+		}
+	})
+	if err != nil {
+		return storage.State{}, fmt.Errorf("read: %w", err)
+	}
+	return state, nil
+}
+
+const (
+	findClient = `SELECT ` + clientColumns + ` FROM clients WHERE id = $1::text`
+
+	withGrant = ` t JOIN grants g ON g.id = t.grant_id LEFT JOIN users u ON u.id = g.user_id
+		WHERE t.hash = $1::bytea`
+	findCode = `SELECT ` + codeColumns + `, ` + grantColumns + `, ` + userColumns +
+		` FROM codes` + withGrant
+	findRefresh = `SELECT ` + refreshColumns + `, ` + grantColumns + `, ` + userColumns +
+		` FROM refresh_tokens` + withGrant
+	findAccess = `SELECT ` + accessColumns + `, ` + grantColumns + `, ` + userColumns +
+		` FROM access_tokens` + withGrant
+	findGrant = `SELECT ` + grantColumns + `, ` + userColumns +
+		` FROM grants g LEFT JOIN users u ON u.id = g.user_id WHERE g.id = $1::text`
+
+	findSession = `SELECT ` + sessionColumns + `, ` + userColumns + `
+		FROM sessions t JOIN users u ON u.id = t.user_id
+		WHERE t.hash = $1::bytea AND t.expires_at > $2::timestamptz
+			AND t.ended_at IS NULL AND u.disabled_at IS NULL`
+	findConsent = `SELECT c.scopes FROM consents c JOIN sessions t ON t.user_id = c.user_id
+		WHERE t.hash = $1::bytea AND c.client_id = $2::text`
+)
+
+func readClient(b *pgx.Batch, want storage.Wanted, s *storage.State) {
+	if want.ClientID == "" {
+		return
+	}
+	var c storage.Client
+	one(b.Queue(findClient, want.ClientID), clientFields(&c), func() { s.Client = &c })
+}
+
+// readGrant reads what was presented, its grant and the grant's user.
+func readGrant(b *pgx.Batch, want storage.Wanted, s *storage.State) {
+	var g storage.Grant
+	var u storage.User
+	rest := slices.Concat(grantFields(&g), userFields(&u))
+	found := func() {
+		s.Grant = &g
+		if u.ID != "" {
+			s.User = &u
+		}
+	}
+	switch zero := (storage.Hash{}); {
+	case want.Code != zero:
+		var c storage.Code
+		one(b.Queue(findCode, hash(want.Code)), slices.Concat(codeFields(&c), rest),
+			func() { s.Code = &c; found() })
+	case want.Refresh != zero:
+		var t storage.RefreshToken
+		one(b.Queue(findRefresh, hash(want.Refresh)), slices.Concat(refreshFields(&t), rest),
+			func() { s.Refresh = &t; found() })
+	case want.Access != zero:
+		var t storage.AccessToken
+		one(b.Queue(findAccess, hash(want.Access)), slices.Concat(accessFields(&t), rest),
+			func() { s.Access = &t; found() })
+	case want.GrantID != "":
+		one(b.Queue(findGrant, want.GrantID), rest, found)
+	}
+}
+
+// readSession reads the live session, its user and the user's consent.
+func readSession(b *pgx.Batch, want storage.Wanted, s *storage.State) {
+	if want.Session == (storage.Hash{}) {
+		return
+	}
+	var live storage.Session
+	var u storage.User
+	one(b.Queue(findSession, hash(want.Session), instant(want.Now)),
+		slices.Concat(sessionFields(&live), userFields(&u)), func() {
+			s.Session = &live
+			if s.User == nil {
+				s.User = &u
+			}
+		})
+	if want.ConsentFor == "" {
+		return
+	}
+	var scopes []string
+	one(b.Queue(findConsent, hash(want.Session), want.ConsentFor), []any{&scopes}, func() {
+		if s.Session != nil {
+			s.Consent = scopes
+		}
+	})
+}

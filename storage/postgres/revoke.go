@@ -1,0 +1,98 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// RevokeGrant implements [storage.Store].
+func (db *DB) RevokeGrant(ctx context.Context, grantID string, at time.Time) error {
+	return doing("revoke grant", db.exec(ctx, nil, `
+		UPDATE grants SET revoked_at = $2::timestamptz WHERE id = $1::text AND revoked_at IS NULL`,
+		grantID, instant(at)))
+}
+
+// RevokeToken implements [storage.Store].
+func (db *DB) RevokeToken(ctx context.Context, jti string, expiresAt time.Time) error {
+	return doing("revoke token", db.exec(ctx, nil, `
+		INSERT INTO revoked_tokens (jti, expires_at) VALUES ($1::text, $2::timestamptz)
+		ON CONFLICT DO NOTHING`,
+		jti, instant(expiresAt)))
+}
+
+// RevokeAccessToken implements [storage.Store].
+func (db *DB) RevokeAccessToken(ctx context.Context, token storage.Hash, at time.Time) error {
+	return doing("revoke access token", db.exec(ctx, nil, `
+		UPDATE access_tokens SET revoked_at = $2::timestamptz
+		WHERE hash = $1::bytea AND revoked_at IS NULL`,
+		hash(token), instant(at)))
+}
+
+// EndSession implements [storage.Store].
+func (db *DB) EndSession(ctx context.Context, session storage.Hash, at time.Time) error {
+	return doing("end session", db.exec(ctx, nil, `
+		WITH ended AS (
+			UPDATE sessions SET ended_at = coalesce(ended_at, $2::timestamptz)
+			WHERE hash = $1::bytea RETURNING id)
+		UPDATE grants SET revoked_at = $2::timestamptz FROM ended
+		WHERE session_id = ended.id AND revoked_at IS NULL AND 'offline_access' <> ALL (scopes)`,
+		hash(session), instant(at)))
+}
+
+// DeleteExpired implements [storage.Store]. Tokens go with their grant; a code
+// that was never redeemed takes its grant with it. What another node is deleting,
+// or a request holds, is left alone.
+func (db *DB) DeleteExpired(ctx context.Context, now time.Time, limit int) (int, error) {
+	deleted := 0
+	err := db.send(ctx, func(b *pgx.Batch) {
+		deleted = 0
+		for _, query := range expired {
+			b.Queue(query, instant(now), limit).Exec(func(tag pgconn.CommandTag) error {
+				deleted += int(tag.RowsAffected())
+				return nil
+			})
+		}
+	})
+	if err != nil {
+		return 0, fmt.Errorf("delete what has expired: %w", err)
+	}
+	return deleted, nil
+}
+
+var expired = []string{
+	`DELETE FROM grants WHERE id = ANY (ARRAY(
+		SELECT id FROM grants WHERE expires_at <= $1::timestamptz
+		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
+	`DELETE FROM grants WHERE id = ANY (ARRAY(
+		SELECT grant_id FROM codes WHERE expires_at <= $1::timestamptz AND used_at IS NULL
+		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
+	`DELETE FROM access_tokens WHERE hash = ANY (ARRAY(
+		SELECT hash FROM access_tokens WHERE expires_at <= $1::timestamptz
+		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
+	`DELETE FROM sessions WHERE id = ANY (ARRAY(
+		SELECT id FROM sessions WHERE expires_at <= $1::timestamptz
+		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
+	`DELETE FROM assertions WHERE ctid = ANY (ARRAY(
+		SELECT ctid FROM assertions WHERE expires_at <= $1::timestamptz
+		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
+	`DELETE FROM revoked_tokens WHERE jti = ANY (ARRAY(
+		SELECT jti FROM revoked_tokens WHERE expires_at <= $1::timestamptz
+		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
+	`DELETE FROM attempts WHERE key = ANY (ARRAY(
+		SELECT key FROM attempts WHERE expires_at <= $1::timestamptz
+		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
+}
+
+// doing says what failed.
+func doing(what string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package postgres
+
+import "github.com/gatelodge/gatelodge/storage"
+
+// The columns of each table as it is read, and the fields they scan into, in the
+// same order. What was presented is t, its grant g, a user u.
+
+const clientColumns = `id, secret_hash, metadata, created_at, updated_at`
+
+func clientFields(c *storage.Client) []any {
+	return []any{
+		&c.ID, &c.SecretHash, &c.Metadata,
+		(*instant)(&c.CreatedAt), (*instant)(&c.UpdatedAt),
+	}
+}
+
+// All of a user may be NULL, for a grant may have none.
+const userColumns = `u.id, u.identifiers, u.password_hash, coalesce(u.claims, '{}'),
+	u.disabled_at, u.created_at, u.updated_at`
+
+func userFields(u *storage.User) []any {
+	return []any{
+		(*text)(&u.ID), &u.Identifiers, (*text)(&u.PasswordHash), &u.Claims,
+		(*instant)(&u.DisabledAt), (*instant)(&u.CreatedAt), (*instant)(&u.UpdatedAt),
+	}
+}
+
+const sessionColumns = `t.id, t.hash, t.user_id, t.auth_time, t.amr,
+	t.created_at, t.expires_at, t.ended_at`
+
+func sessionFields(s *storage.Session) []any {
+	return []any{
+		&s.ID, (*hash)(&s.Hash), &s.UserID, (*instant)(&s.AuthTime), &s.AMR,
+		(*instant)(&s.CreatedAt), (*instant)(&s.ExpiresAt), (*instant)(&s.EndedAt),
+	}
+}
+
+const grantColumns = `g.id, g.client_id, g.user_id, g.session_id, g.scopes, g.audience,
+	g.auth_time, g.amr, g.created_at, g.expires_at, g.revoked_at`
+
+func grantFields(g *storage.Grant) []any {
+	return []any{
+		&g.ID, &g.ClientID, (*text)(&g.UserID), (*text)(&g.SessionID),
+		&g.Scopes, &g.Audience, (*instant)(&g.AuthTime), &g.AMR,
+		(*instant)(&g.CreatedAt), (*instant)(&g.ExpiresAt), (*instant)(&g.RevokedAt),
+	}
+}
+
+const codeColumns = `t.hash, t.grant_id, t.redirect_uri, t.code_challenge, t.nonce,
+	t.created_at, t.expires_at, t.used_at`
+
+func codeFields(c *storage.Code) []any {
+	return []any{
+		(*hash)(&c.Hash), &c.GrantID, &c.RedirectURI, &c.CodeChallenge, &c.Nonce,
+		(*instant)(&c.CreatedAt), (*instant)(&c.ExpiresAt), (*instant)(&c.UsedAt),
+	}
+}
+
+const refreshColumns = `t.hash, t.grant_id, t.salt, t.created_at, t.expires_at,
+	t.used_at, t.successor, EXISTS (
+		SELECT FROM refresh_tokens s WHERE s.hash = t.successor AND s.used_at IS NOT NULL)`
+
+func refreshFields(t *storage.RefreshToken) []any {
+	return []any{
+		(*hash)(&t.Hash), &t.GrantID, &t.Salt, (*instant)(&t.CreatedAt), (*instant)(&t.ExpiresAt),
+		(*instant)(&t.UsedAt), (*hash)(&t.Successor), &t.SuccessorUsed,
+	}
+}
+
+const accessColumns = `t.hash, t.grant_id, t.scopes, t.audience,
+	t.created_at, t.expires_at, t.revoked_at`
+
+func accessFields(t *storage.AccessToken) []any {
+	return []any{
+		(*hash)(&t.Hash), &t.GrantID, &t.Scopes, &t.Audience,
+		(*instant)(&t.CreatedAt), (*instant)(&t.ExpiresAt), (*instant)(&t.RevokedAt),
+	}
+}
+
+const keyColumns = `id, algorithm, public_jwk, sealed_key, created_at, active_at, retired_at`
+
+func keyFields(k *storage.SigningKey) []any {
+	return []any{
+		&k.ID, &k.Algorithm, &k.PublicJWK, &k.SealedKey,
+		(*instant)(&k.CreatedAt), (*instant)(&k.ActiveAt), (*instant)(&k.RetiredAt),
+	}
+}
