@@ -251,7 +251,7 @@ func TestAMistakeInAnOverrideShowsAtStart(t *testing.T) {
 	t.Parallel()
 	for name, overrides := range map[string]fstest.MapFS{
 		"a template that does not parse": {"templates/login.html": {Data: []byte("{{")}},
-		"a field that does not exist":    {"templates/login.html": {Data: []byte(`{{define "title"}}{{end}}{{define "content"}}{{.Nmae}}{{end}}`)}},
+		"a field that does not exist":    {"templates/login.html": {Data: []byte(`{{define "title"}}{{end}}{{define "content"}}{{.Nope}}{{end}}`)}},
 		"a text that does not exist":     {"templates/home.html": {Data: []byte(`{{define "title"}}{{end}}{{define "content"}}{{t "nope"}}{{end}}`)}},
 		"texts that are not JSON":        {"texts/en.json": {Data: []byte("{")}},
 	} {

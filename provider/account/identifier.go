@@ -15,12 +15,19 @@ import (
 // of an email address, RFC 5321 §4.5.3.1.3.
 const maxIdentifier = 254
 
+// maxEntered is the longest identifier that is looked at: no usable one shrinks
+// to less than a quarter when it is normalised.
+const maxEntered = 4 * maxIdentifier
+
 // Normalise returns the one form in which an identifier, a username or an email
 // address, is stored, compared and counted: without space around it, case-folded
 // and in NFKC, so that what looks the same is the same. Its errors do not
 // repeat the input.
 func Normalise(identifier string) (string, error) {
-	if !utf8.ValidString(identifier) {
+	switch {
+	case len(identifier) > maxEntered:
+		return "", errors.New("identifier: is longer than 254 bytes")
+	case !utf8.ValidString(identifier):
 		return "", errors.New("identifier: is not valid UTF-8")
 	}
 	folded := identifier
@@ -58,7 +65,7 @@ func Network(addr netip.Addr) string {
 		bits = 32
 	}
 	prefix, err := addr.Prefix(bits)
-	if err != nil {
+	if err != nil || !prefix.IsValid() {
 		return ""
 	}
 	return prefix.String()

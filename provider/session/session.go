@@ -1,7 +1,7 @@
 // Package session owns what the provider keeps in a browser: the cookie of the
 // session, the cookie that binds pending requests to the browser they began in,
 // and the cookie by which a person's device is known again. It knows nothing of
-// what a session holds: provider/storage keeps that, under the token's hash.
+// what a session holds: storage keeps that, under the token's hash.
 package session
 
 import (
@@ -107,7 +107,7 @@ func (c *Cookies) read(r *http.Request, name string) (string, bool) {
 // write sets the cookie: until expires, or until the browser is closed if that
 // is zero.
 func (c *Cookies) write(w http.ResponseWriter, name, value string, expires time.Time) {
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever the issuer is https
 		Name:     c.name(name),
 		Value:    value,
 		Path:     "/",
