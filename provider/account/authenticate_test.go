@@ -279,7 +279,9 @@ func (o outage) CountAttempt(ctx context.Context, a storage.Attempt) (storage.At
 	return o.Store.CountAttempt(ctx, a)
 }
 
-func (o outage) ReplacePasswordHash(context.Context, string, string, string) error { return o.replacing }
+func (o outage) ReplacePasswordHash(context.Context, string, string, string) error {
+	return o.replacing
+}
 
 // Invariants: an outage is never a refusal, and what cannot be counted is not
 // looked at.
