@@ -3,7 +3,6 @@ package consentui
 import (
 	"net/http"
 	"net/url"
-	"regexp"
 )
 
 func setHeaders(h http.Header, page Page) {
@@ -15,7 +14,10 @@ func setHeaders(h http.Header, page Page) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", referrerPolicy(page))
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	if page.leadsTo() == "" {
+		// An application that signs people in in a popup needs its opener back.
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	}
 	h.Set("Permissions-Policy", "publickey-credentials-get=(self), camera=(), geolocation=(), microphone=()")
 	h.Set("X-Robots-Tag", "noindex")
 }
@@ -30,19 +32,17 @@ func referrerPolicy(page Page) string {
 	return "same-origin"
 }
 
-// hostSource is what CSP can say of a host: no IPv6 address and no Unicode.
-var hostSource = regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]+)?$`)
-
-// formTarget returns the source expression for the redirect URI, after a space,
-// or "". Chromium applies form-action to the redirects that follow a form, so
-// that 'self' alone would stop people on their way back to the application.
+// formTarget returns the source expressions for the redirect URI, after a space,
+// or "". Chromium applies form-action to all the redirects that follow a form, so
+// that 'self' alone would stop people on their way back to the application, and
+// the application's own origin those whose application sends them on to another.
 func formTarget(redirectURI string) string {
 	u, err := url.Parse(redirectURI)
 	switch {
 	case err != nil || u.Scheme == "":
 		return ""
-	case (u.Scheme == "https" || u.Scheme == "http") && hostSource.MatchString(u.Host):
-		return " " + u.Scheme + "://" + u.Host
+	case u.Scheme == "http":
+		return " http: https:"
 	default:
 		return " " + u.Scheme + ":"
 	}

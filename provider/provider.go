@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
+	"net/url"
 	"time"
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
@@ -46,11 +46,15 @@ type Deps struct {
 
 // New returns the handler of everything that is public.
 func New(d Deps) (http.Handler, error) {
-	pages, err := consentui.New(consentui.Config{})
+	issuer := d.Config.Issuer
+	location, err := url.Parse(issuer)
+	if err != nil {
+		return nil, fmt.Errorf("parse the issuer: %w", err)
+	}
+	pages, err := consentui.New(consentui.Config{Host: location.Host})
 	if err != nil {
 		return nil, fmt.Errorf("load the pages: %w", err)
 	}
-	issuer := d.Config.Issuer
 	network := func(r *http.Request) string {
 		return account.Network(web.ClientAddr(r, d.Config.HTTP.TrustedProxies))
 	}
@@ -75,7 +79,7 @@ func New(d Deps) (http.Handler, error) {
 			Issuer: issuer, Store: d.Store, Directory: directory, Engine: protocol, Keys: d.Keys,
 			Authenticator: authenticator, Pages: pages, Network: network, Dev: d.Dev, Now: d.Now,
 			Cookies: &session.Cookies{
-				Secure: strings.HasPrefix(issuer, "https:"), Key: d.Secrets.For("device cookie"), Now: d.Now,
+				Secure: location.Scheme == "https", Key: d.Secrets.For("device cookie"), Now: d.Now,
 			},
 			Pending:         d.Secrets.For("pending authorization requests"),
 			PendingLifetime: d.Config.Lifetimes.Request,

@@ -24,6 +24,8 @@ type Event struct {
 	Subject string
 	// Note names a security event, such as "refresh token reused".
 	Note string
+	// Trouble is what went wrong and did not fail the request.
+	Trouble error
 
 	failure *oauth.Error
 }
@@ -97,6 +99,10 @@ func write(log *slog.Logger, r *http.Request, e *Event, status int, took time.Du
 		if a.Value.String() != "" {
 			attributes = append(attributes, a)
 		}
+	}
+	if e.Trouble != nil {
+		level = slog.LevelWarn
+		attributes = append(attributes, slog.String("trouble", e.Trouble.Error()))
 	}
 	if e.failure != nil {
 		level = slog.LevelWarn

@@ -101,10 +101,10 @@ type flow struct {
 	remembered []string
 	approved   bool
 
-	// write is what the steps so far have to store, and cookie the session
-	// cookie that becomes true with it.
+	// write is what the steps so far have to store. signIn is the sign-in that
+	// the browser is told of once it is stored.
 	write  storage.Write
-	cookie *session.Token
+	signIn *signIn
 }
 
 // authorize serves GET /authorize, [RFC 6749 §3.1]. With a live session and

@@ -122,9 +122,10 @@ func (h *Handler) commit(w http.ResponseWriter, r *http.Request, f *flow) error 
 	if err := h.Store.Apply(r.Context(), f.write); err != nil {
 		return oauth.Unavailable(err)
 	}
-	if f.cookie != nil {
-		h.Cookies.SetSession(w, *f.cookie, f.session.ExpiresAt)
+	if f.signIn != nil {
+		h.Cookies.SetSession(w, f.signIn.token, f.session.ExpiresAt)
+		h.Cookies.RememberDevice(w, r, f.user.ID, f.signIn.identifier)
 	}
-	f.write, f.cookie = storage.Write{Now: f.write.Now}, nil
+	f.write, f.signIn = storage.Write{Now: f.write.Now}, nil
 	return nil
 }

@@ -42,26 +42,22 @@ func (h *Handler) seal(w http.ResponseWriter, r *http.Request, f *flow, user str
 
 // unseal opens what seal made for this browser.
 func (h *Handler) unseal(r *http.Request, sealed string) (pending, error) {
-	var p pending
-	browser, ok := h.Cookies.Browser(r)
-	if !ok {
-		return p, expired()
-	}
 	raw, err := base64.RawURLEncoding.DecodeString(sealed)
 	if err != nil {
-		return p, expired()
+		return pending{}, expired()
 	}
-	plain, err := h.Pending.Open(raw, []byte(browser))
-	if err != nil {
-		return p, expired()
+	for _, binding := range h.Cookies.Bindings(r) {
+		plain, err := h.Pending.Open(raw, []byte(binding))
+		if err != nil {
+			continue
+		}
+		var p pending
+		if err := json.Unmarshal(plain, &p); err != nil || h.Now().Sub(p.Started) > h.PendingLifetime {
+			return pending{}, expired()
+		}
+		return p, nil
 	}
-	if err := json.Unmarshal(plain, &p); err != nil {
-		return p, expired()
-	}
-	if h.Now().Sub(p.Started) > h.PendingLifetime {
-		return p, expired()
-	}
-	return p, nil
+	return pending{}, expired()
 }
 
 // resume takes up the flow that a page of ours carries. The request is read and

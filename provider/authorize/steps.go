@@ -54,7 +54,7 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return h.showLogin(w, r, f, username, problem(w, r, err))
 	}
-	h.signIn(w, r, f, outcome)
+	h.signIn(r, f, outcome)
 	return h.next(w, r, f)
 }
 
@@ -84,11 +84,18 @@ func (h *Handler) attempt(r *http.Request, username, password string, f *flow) a
 	}
 }
 
+// signIn is a sign-in that the browser is to remember.
+type signIn struct {
+	token      session.Token
+	identifier string
+}
+
 // signIn begins a new session, whatever session the browser had: a session id
 // from before a change of rights is worth nothing after it.
-func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, f *flow, outcome account.Outcome) {
+func (h *Handler) signIn(r *http.Request, f *flow, outcome account.Outcome) {
 	now, token := h.Now(), session.NewToken()
-	f.user, f.remembered, f.signedIn, f.cookie = &outcome.User, outcome.Consent, true, &token
+	f.user, f.remembered, f.signedIn = &outcome.User, outcome.Consent, true
+	f.signIn = &signIn{token: token, identifier: outcome.Identifier}
 	f.session = &storage.Session{
 		ID: rand.Text(), Hash: token.Hash(), UserID: outcome.User.ID,
 		AuthTime: now, AMR: []string{"pwd"}, CreatedAt: now, ExpiresAt: now.Add(h.SessionLifetime),
@@ -96,8 +103,8 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, f *flow, outcom
 	f.write.Session = f.session
 	f.write.EndsSession, _ = h.Cookies.Session(r)
 	f.write.ClearAttempts = outcome.ClearAttempts
-	h.Cookies.RememberDevice(w, r, outcome.User.ID, outcome.Identifier)
-	web.EventOf(r.Context()).Note = "signed in"
+	event := web.EventOf(r.Context())
+	event.Note, event.Trouble = "signed in", outcome.NotUpgraded
 }
 
 // switchAccount serves POST /login/switch: the person wants to be somebody else.

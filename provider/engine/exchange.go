@@ -11,6 +11,7 @@ import (
 
 	"github.com/ory/fosite"
 
+	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/account"
 	"github.com/gatelodge/gatelodge/provider/claims"
 	"github.com/gatelodge/gatelodge/provider/client"
@@ -331,5 +332,6 @@ func (e *Engine) authenticate(ctx context.Context, w *work, login account.Login)
 	w.user = &outcome.User
 	w.grant.UserID = outcome.User.ID
 	w.write.ClearAttempts = outcome.ClearAttempts
+	web.EventOf(ctx).Trouble = outcome.NotUpgraded
 	return nil
 }

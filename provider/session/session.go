@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gatelodge/gatelodge/provider/secret"
@@ -17,7 +18,7 @@ import (
 // The names of the cookies, without the prefix that https adds.
 const (
 	sessionCookie = "gatelodge-session"
-	browserCookie = "gatelodge-browser"
+	browserCookie = "gatelodge-browser-" // and a random suffix
 	deviceCookie  = "gatelodge-device"
 )
 
@@ -76,21 +77,31 @@ func (c *Cookies) ClearSession(w http.ResponseWriter) {
 	c.write(w, sessionCookie, "", time.Unix(1, 0))
 }
 
-// Browser returns the value that pending requests of this browser are bound to,
-// and whether it has one.
-func (c *Cookies) Browser(r *http.Request) (string, bool) {
-	value, ok := c.read(r, browserCookie)
-	return value, ok && wellFormed(value)
+// maxBindings bounds the values that a request is looked at for.
+const maxBindings = 32
+
+// Bindings returns the values that pending requests of this browser may be bound
+// to: one, or several if its first tabs were opened at the same moment.
+func (c *Cookies) Bindings(r *http.Request) []string {
+	var bindings []string
+	for _, cookie := range r.Cookies() {
+		if strings.HasPrefix(cookie.Name, c.name(browserCookie)) && wellFormed(cookie.Value) &&
+			len(bindings) < maxBindings {
+			bindings = append(bindings, cookie.Value)
+		}
+	}
+	return bindings
 }
 
 // BindBrowser returns the value to bind a pending request to, giving the browser
-// one that lasts until it is closed if it has none.
+// one that lasts until it is closed if it has none. Its cookie has a name of its
+// own, so that tabs that are opened at the same moment do not take each other's.
 func (c *Cookies) BindBrowser(w http.ResponseWriter, r *http.Request) string {
-	if value, ok := c.Browser(r); ok {
-		return value
+	if bindings := c.Bindings(r); len(bindings) > 0 {
+		return bindings[0]
 	}
 	value := random()
-	c.write(w, browserCookie, value, time.Time{})
+	c.write(w, browserCookie+value[:6], value, time.Time{})
 	return value
 }
 

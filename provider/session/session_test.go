@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -159,7 +160,7 @@ func TestAlteredCookiesAreNone(t *testing.T) {
 		if _, ok := c.Session(b.request()); ok {
 			t.Errorf("%s: a session", name)
 		}
-		if _, ok := c.Browser(b.request()); ok {
+		if got := c.Bindings(b.request()); len(got) > 0 {
 			t.Errorf("%s: a browser", name)
 		}
 		if got := c.Device(b.request(), "ada"); got != (Device{}) {
@@ -189,8 +190,29 @@ func TestPlainNamesAreIgnoredOnHTTPS(t *testing.T) {
 	if _, ok := c.Session(b.request()); ok {
 		t.Error("a plain session cookie counts")
 	}
-	if _, ok := c.Browser(b.request()); ok {
+	if got := c.Bindings(b.request()); len(got) > 0 {
 		t.Error("a plain browser cookie counts")
+	}
+}
+
+// Tabs that are opened at once all ask before any has an answer.
+func TestFirstTabsDoNotTakeEachOthersBinding(t *testing.T) {
+	t.Parallel()
+	c, _ := newCookies(t, true)
+	b := browser{}
+	var bound []string
+	var answers []*httptest.ResponseRecorder
+	for range 10 {
+		w := httptest.NewRecorder()
+		bound, answers = append(bound, c.BindBrowser(w, browser{}.request())), append(answers, w)
+	}
+	for _, w := range answers {
+		b.receive(w)
+	}
+	for _, value := range bound {
+		if !slices.Contains(c.Bindings(b.request()), value) {
+			t.Error("a tab has lost its binding")
+		}
 	}
 }
 
@@ -208,7 +230,7 @@ func TestBrowserKeepsItsBinding(t *testing.T) {
 	if first != second || len(w.Result().Cookies()) != 0 {
 		t.Error("a second tab is bound to another value")
 	}
-	if got, ok := c.Browser(b.request()); !ok || got != first {
+	if got := c.Bindings(b.request()); !slices.Equal(got, []string{first}) {
 		t.Error("the binding is not read back")
 	}
 	if other := c.BindBrowser(httptest.NewRecorder(), browser{}.request()); other == first {
