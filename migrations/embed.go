@@ -12,8 +12,8 @@ var files embed.FS
 
 // Postgres and SQLite hold the migrations of each engine.
 var (
-	Postgres = sub("postgres")
-	SQLite   = sub("sqlite")
+	Postgres = sub("postgres") //nolint:gochecknoglobals // a constant
+	SQLite   = sub("sqlite")   //nolint:gochecknoglobals // a constant
 )
 
 func sub(dir string) fs.FS {

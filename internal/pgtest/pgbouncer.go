@@ -13,18 +13,18 @@ import (
 // PgBouncer returns the URL of the database through a real PgBouncer that pools
 // by transaction, as Neon's pooled URL does. One serves all databases of a server,
 // until the tests of this process end.
-func PgBouncer(t testing.TB, database string) string {
-	t.Helper()
+func PgBouncer(tb testing.TB, database string) string {
+	tb.Helper()
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	u, err := url.Parse(database)
 	if err != nil {
-		t.Fatalf("parse database URL: %v", err)
+		tb.Fatalf("parse database URL: %v", err)
 	}
 	pooled, ok := shared.pooled[u.Host]
 	if !ok {
 		if pooled, err = shared.startBouncer(u); err != nil {
-			t.Fatalf("start PgBouncer: %v", err)
+			tb.Fatalf("start PgBouncer: %v", err)
 		}
 	}
 	u.Host = pooled

@@ -2,7 +2,7 @@
 // when the first test asks for it, and a migrated database of its own for each
 // test. It also puts a real PgBouncer before a server, and speaks TLS.
 //
-// The programs are Debian's packages postgresql and pgbouncer. A test that needs
+// The programs are Debian's packages postgresql, 15 or later, and pgbouncer. A test that needs
 // them fails without them; it is never skipped. GATELODGE_TEST_DATABASE_URL names
 // a server to use instead, on which databases can be created.
 package pgtest
@@ -43,25 +43,25 @@ type process struct {
 
 // NewDatabase returns the URL of a migrated database that is dropped when the
 // test ends.
-func NewDatabase(t testing.TB) string {
-	t.Helper()
+func NewDatabase(tb testing.TB) string {
+	tb.Helper()
 	name, err := shared.create(shared.migrated)
 	if err != nil {
-		t.Fatalf("create test database: %v", err)
+		tb.Fatalf("create test database: %v", err)
 	}
-	t.Cleanup(func() { shared.drop(t, name) })
+	tb.Cleanup(func() { shared.drop(tb, name) })
 	return withDatabase(shared.base, name)
 }
 
 // NewEmptyDatabase returns the URL of a database without a schema that is dropped
 // when the test ends.
-func NewEmptyDatabase(t testing.TB) string {
-	t.Helper()
+func NewEmptyDatabase(tb testing.TB) string {
+	tb.Helper()
 	name, err := shared.create(func() (string, error) { return "template0", nil })
 	if err != nil {
-		t.Fatalf("create test database: %v", err)
+		tb.Fatalf("create test database: %v", err)
 	}
-	t.Cleanup(func() { shared.drop(t, name) })
+	tb.Cleanup(func() { shared.drop(tb, name) })
 	return withDatabase(shared.base, name)
 }
 
@@ -77,7 +77,8 @@ func (p *process) create(template func() (string, error)) (name string, err erro
 		return "", err
 	}
 	name = newName()
-	return name, execute(p.base, fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", name, from))
+	// Copying files takes 20 ms. The default writes each page to the log: 300 ms.
+	return name, execute(p.base, fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s STRATEGY file_copy", name, from))
 }
 
 // start finds or starts the server.
@@ -113,12 +114,12 @@ func (p *process) migrated() (string, error) {
 	return name, db.Migrate(context.Background())
 }
 
-func (p *process) drop(t testing.TB, name string) {
-	t.Helper()
+func (p *process) drop(tb testing.TB, name string) {
+	tb.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := execute(p.base, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
-		t.Errorf("drop test database: %v", err)
+		tb.Errorf("drop test database: %v", err)
 	}
 }
 

@@ -40,16 +40,17 @@ func start(ready, path string, args ...string) (*program, error) {
 		return nil, errors.Join(err, logged.Close())
 	}
 	p := &program{cmd: cmd, done: make(chan struct{})}
-	if err := waitFor(ready, logged); err != nil {
-		p.stop(os.Kill)
-		return nil, fmt.Errorf("start %s: %w", path, err)
-	}
-	go func() { // keep the pipe empty until the program ends
+	err = waitFor(ready, logged)
+	go func() { // keeps the pipe empty until the program ends
 		defer close(p.done)
 		_, _ = io.Copy(io.Discard, logged)
 		_ = cmd.Wait()
 		_ = logged.Close()
 	}()
+	if err != nil {
+		p.stop(os.Kill)
+		return nil, fmt.Errorf("start %s: %w", path, err)
+	}
 	return p, nil
 }
 

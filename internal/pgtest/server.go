@@ -25,13 +25,13 @@ type Server struct {
 }
 
 // NewServer starts a server that ends with the test: for tests that stop it.
-func NewServer(t testing.TB) *Server {
-	t.Helper()
+func NewServer(tb testing.TB) *Server {
+	tb.Helper()
 	s, err := startServer()
 	if err != nil {
-		t.Fatalf("start PostgreSQL: %v", err)
+		tb.Fatalf("start PostgreSQL: %v", err)
 	}
-	t.Cleanup(s.remove)
+	tb.Cleanup(s.remove)
 	return s
 }
 
@@ -46,10 +46,10 @@ func (s *Server) URL(database string) string {
 }
 
 // Start starts the server again after Stop or Kill, on the same port.
-func (s *Server) Start(t testing.TB) {
-	t.Helper()
+func (s *Server) Start(tb testing.TB) {
+	tb.Helper()
 	if err := s.start(); err != nil {
-		t.Fatalf("start PostgreSQL: %v", err)
+		tb.Fatalf("start PostgreSQL: %v", err)
 	}
 }
 

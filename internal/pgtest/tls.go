@@ -18,10 +18,10 @@ import (
 
 // TLS returns the URL of a database of [NewDatabase] over TLS, with everything
 // verified as in the URLs that Neon gives. It needs the server that we started.
-func TLS(t testing.TB, database string) string {
-	t.Helper()
+func TLS(tb testing.TB, database string) string {
+	tb.Helper()
 	if shared.server == nil {
-		t.Fatal("GATELODGE_TEST_DATABASE_URL is set: the test of TLS needs a server of its own")
+		tb.Fatal("GATELODGE_TEST_DATABASE_URL is set: the test of TLS needs a server of its own")
 	}
 	return change(database, func(u *url.URL) {
 		u.RawQuery = url.Values{

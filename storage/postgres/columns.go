@@ -15,7 +15,7 @@ import (
 // The types below are how records' fields look in PostgreSQL, in both directions.
 
 // instant is a time in UTC, to the microsecond, NULL when zero.
-type instant time.Time
+type instant time.Time //nolint:recvcheck // a Valuer is a value, a Scanner a pointer
 
 // Value implements [driver.Valuer].
 func (i instant) Value() (driver.Value, error) {
@@ -39,7 +39,7 @@ func (i *instant) Scan(v any) error {
 }
 
 // hash is a hash as bytea, NULL when zero.
-type hash storage.Hash
+type hash storage.Hash //nolint:recvcheck // a Valuer is a value, a Scanner a pointer
 
 // Value implements [driver.Valuer].
 func (h hash) Value() (driver.Value, error) {
@@ -65,7 +65,7 @@ func (h *hash) Scan(v any) error {
 }
 
 // text is a string that is NULL when empty.
-type text string
+type text string //nolint:recvcheck // a Valuer is a value, a Scanner a pointer
 
 // Value implements [driver.Valuer].
 func (t text) Value() (driver.Value, error) {

@@ -14,6 +14,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 func TestContract(t *testing.T) {
 	t.Parallel()
 	storagetest.Run(t, func(t *testing.T) storage.Store {
+		t.Helper()
 		return open(t, postgres.Config{URL: pgtest.NewDatabase(t)})
 	})
 }
@@ -22,6 +23,7 @@ func TestContract(t *testing.T) {
 func TestContractThroughPgBouncer(t *testing.T) {
 	t.Parallel()
 	storagetest.Run(t, func(t *testing.T) storage.Store {
+		t.Helper()
 		return open(t, postgres.Config{URL: pgtest.PgBouncer(t, pgtest.NewDatabase(t))})
 	})
 }
@@ -30,6 +32,7 @@ func TestContractThroughPgBouncer(t *testing.T) {
 func TestContractOverTLSWithChannelBinding(t *testing.T) {
 	t.Parallel()
 	storagetest.RunShort(t, func(t *testing.T) storage.Store {
+		t.Helper()
 		return open(t, postgres.Config{URL: pgtest.TLS(t, pgtest.NewDatabase(t))})
 	})
 }
@@ -47,4 +50,11 @@ func open(t *testing.T, c postgres.Config) *postgres.DB {
 		}
 	})
 	return db
+}
+
+func migrate(t *testing.T, db *postgres.DB) {
+	t.Helper()
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }

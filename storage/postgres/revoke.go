@@ -65,7 +65,7 @@ func (db *DB) DeleteExpired(ctx context.Context, now time.Time, limit int) (int,
 	return deleted, nil
 }
 
-var expired = []string{
+var expired = []string{ //nolint:gochecknoglobals // a constant
 	`DELETE FROM grants WHERE id = ANY (ARRAY(
 		SELECT id FROM grants WHERE expires_at <= $1::timestamptz
 		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,

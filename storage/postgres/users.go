@@ -61,7 +61,7 @@ const signsOut = `WITH signs_out AS (SELECT FROM users WHERE id = @id::text
 	AND (password_hash <> @password_hash::text OR @disabled_at::timestamptz IS NOT NULL)) `
 
 // saveUser is one transaction. An identifier that another user has ends it.
-var saveUser = []string{
+var saveUser = []string{ //nolint:gochecknoglobals // a constant
 	`SELECT FROM users WHERE id = @id::text FOR UPDATE`,
 	signsOut + `UPDATE sessions SET ended_at = @updated_at::timestamptz FROM signs_out
 		WHERE user_id = @id::text AND ended_at IS NULL`,

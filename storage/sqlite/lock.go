@@ -26,7 +26,7 @@ func lockMigrations(path string) (*os.File, error) {
 }
 
 func flock(path string, how int) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator's path
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w", err)
 	}

@@ -118,7 +118,7 @@ func (r *reader) find(query string, args, dest []any) bool {
 
 // find reads one row into dest, and tells whether there is one.
 func (db *DB) find(ctx context.Context, query string, args, dest []any) (bool, error) {
-	stmt, err := db.prepare(ctx, query)
+	stmt, err := db.prepare(ctx, query) //nolint:sqlclosecheck // kept until the database is closed
 	if err != nil {
 		return false, err
 	}
@@ -129,7 +129,7 @@ func (db *DB) find(ctx context.Context, query string, args, dest []any) (bool, e
 
 // list reads all rows, and calls row for the fields of each.
 func (db *DB) list(ctx context.Context, query string, args []any, row func() []any) error {
-	stmt, err := db.prepare(ctx, query)
+	stmt, err := db.prepare(ctx, query) //nolint:sqlclosecheck // kept until the database is closed
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (db *DB) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 		return nil, fmt.Errorf("prepare: %w", err)
 	}
 	if other, raced := db.prepared.LoadOrStore(query, stmt); raced {
-		return other.(*sql.Stmt), stmt.Close() //nolint:errcheck // nothing else is stored
+		return other.(*sql.Stmt), stmt.Close() //nolint:errcheck,sqlclosecheck // nothing else is stored
 	}
 	return stmt, nil
 }

@@ -35,14 +35,18 @@ func (db *DB) RevokeAccessToken(ctx context.Context, token storage.Hash, at time
 // EndSession implements [storage.Store].
 func (db *DB) EndSession(ctx context.Context, session storage.Hash, at time.Time) error {
 	return db.run(ctx, "end session",
-		statement{`
+		statement{
+			`
 			UPDATE sessions SET ended_at = ? WHERE hash = ? AND ended_at IS NULL`,
-			[]any{micros(at), hash(session)}},
-		statement{`
+			[]any{micros(at), hash(session)},
+		},
+		statement{
+			`
 			UPDATE grants SET revoked_at = ?
 			WHERE session_id = (SELECT id FROM sessions WHERE hash = ?) AND revoked_at IS NULL
 				AND NOT EXISTS (SELECT 1 FROM json_each(scopes) WHERE value = 'offline_access')`,
-			[]any{micros(at), hash(session)}},
+			[]any{micros(at), hash(session)},
+		},
 	)
 }
 
@@ -67,7 +71,7 @@ func (db *DB) DeleteExpired(ctx context.Context, now time.Time, limit int) (int,
 	return deleted, nil
 }
 
-var expired = []string{
+var expired = []string{ //nolint:gochecknoglobals // a constant
 	`DELETE FROM grants WHERE id IN (
 		SELECT id FROM grants WHERE expires_at <= ? LIMIT ?)`,
 	`DELETE FROM grants WHERE id IN (

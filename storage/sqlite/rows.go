@@ -8,7 +8,8 @@ const clientColumns = `id, secret_hash, metadata, created_at, updated_at`
 
 func clientFields(c *storage.Client) []any {
 	return []any{
-		&c.ID, &c.SecretHash, document{&c.Metadata},
+		&c.ID, &c.SecretHash,
+		document{&c.Metadata},
 		(*micros)(&c.CreatedAt), (*micros)(&c.UpdatedAt),
 	}
 }
@@ -18,7 +19,8 @@ const userColumns = `users.id, identifiers, password_hash, claims, disabled_at,
 
 func userFields(u *storage.User) []any {
 	return []any{
-		&u.ID, (*list)(&u.Identifiers), &u.PasswordHash, document{&u.Claims},
+		&u.ID, (*list)(&u.Identifiers), &u.PasswordHash,
+		document{&u.Claims},
 		(*micros)(&u.DisabledAt), (*micros)(&u.CreatedAt), (*micros)(&u.UpdatedAt),
 	}
 }

@@ -96,7 +96,7 @@ func open(ctx context.Context, path string) (*DB, error) {
 	}
 	reads.SetMaxOpenConns(readers)
 	reads.SetMaxIdleConns(readers)
-	return &DB{path: path, reads: reads, writes: writes, writer: startWriter(conn)}, nil
+	return &DB{path: path, reads: reads, writes: writes, writer: startWriter(context.WithoutCancel(ctx), conn)}, nil
 }
 
 // dsn sets what SQLite leaves off: a commit that survives a power cut, foreign

@@ -28,12 +28,12 @@ type job struct {
 	answer chan error
 }
 
-func startWriter(conn *sql.Conn) *writer {
+func startWriter(ctx context.Context, conn *sql.Conn) *writer {
 	w := &writer{
 		jobs: make(chan job),
 		quit: make(chan struct{}),
 		done: make(chan struct{}),
-		tx:   &tx{conn: conn, prepared: map[string]*sql.Stmt{}},
+		tx:   &tx{ctx: ctx, conn: conn, prepared: map[string]*sql.Stmt{}},
 	}
 	go w.loop()
 	return w
@@ -113,6 +113,7 @@ func (w *writer) close() error {
 
 // tx is the transaction under way on the writer's connection.
 type tx struct {
+	ctx      context.Context //nolint:containedctx // the writer's, which does not end
 	conn     *sql.Conn
 	prepared map[string]*sql.Stmt
 }
@@ -136,11 +137,11 @@ func (t *tx) savepoint(run func(*tx) error) error {
 
 // exec runs a statement and returns how many rows it wrote.
 func (t *tx) exec(query string, args ...any) (int64, error) {
-	stmt, err := t.prepare(query)
+	stmt, err := t.prepare(query) //nolint:sqlclosecheck // kept until the database is closed
 	if err != nil {
 		return 0, err
 	}
-	res, err := stmt.ExecContext(context.Background(), args...)
+	res, err := stmt.ExecContext(t.ctx, args...)
 	if err != nil {
 		return 0, refusal(err)
 	}
@@ -149,18 +150,18 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 
 // find reads one row, as find of [DB] does.
 func (t *tx) find(query string, args, dest []any) (bool, error) {
-	stmt, err := t.prepare(query)
+	stmt, err := t.prepare(query) //nolint:sqlclosecheck // kept until the database is closed
 	if err != nil {
 		return false, err
 	}
-	return scanOne(stmt.QueryRowContext(context.Background(), args...), dest)
+	return scanOne(stmt.QueryRowContext(t.ctx, args...), dest)
 }
 
 func (t *tx) prepare(query string) (*sql.Stmt, error) {
 	if stmt, ok := t.prepared[query]; ok {
 		return stmt, nil
 	}
-	stmt, err := t.conn.PrepareContext(context.Background(), query)
+	stmt, err := t.conn.PrepareContext(t.ctx, query)
 	if err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)
 	}

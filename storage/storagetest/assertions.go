@@ -7,14 +7,16 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-var assertions = map[string]func(*testing.T, *suite){
-	"AssertionIsSingleUse":                     testAssertionIsSingleUse,
-	"AssertionIsSingleUseForManyCodes":         testAssertionForManyCodes,
-	"AssertionOfARefusedRedemptionIsNotBurnt":  testAssertionNotBurntByCode,
-	"AssertionOfARefusedRotationIsNotBurnt":    testAssertionNotBurntByRotation,
-	"CodeWithAReplayedAssertionIsNotSpent":     testReplayDoesNotSpendCode,
-	"AssertionWithTheSameKeyIsRepeated":        testAssertionAgain,
-	"AssertionsOfTwoClientsMayShareAnIdentity": testAssertionPerClient,
+func assertions() tests {
+	return tests{
+		"AssertionIsSingleUse":                     testAssertionIsSingleUse,
+		"AssertionIsSingleUseForManyCodes":         testAssertionForManyCodes,
+		"AssertionOfARefusedRedemptionIsNotBurnt":  testAssertionNotBurntByCode,
+		"AssertionOfARefusedRotationIsNotBurnt":    testAssertionNotBurntByRotation,
+		"CodeWithAReplayedAssertionIsNotSpent":     testReplayDoesNotSpendCode,
+		"AssertionWithTheSameKeyIsRepeated":        testAssertionAgain,
+		"AssertionsOfTwoClientsMayShareAnIdentity": testAssertionPerClient,
+	}
 }
 
 func newAssertion(clientID, jti string) *storage.Assertion {

@@ -7,16 +7,18 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-var attempts = map[string]func(*testing.T, *suite){
-	"ParallelAttemptsAreAllCounted":           testParallelAttempts,
-	"AttemptsAreCountedAcrossIdentifiers":     testAttemptsAcrossIdentifiers,
-	"AttemptsFromAKnownDeviceAreCountedApart": testAttemptsFromDevice,
-	"DeviceOfAnotherUserIsNoDevice":           testAttemptsFromForeignDevice,
-	"AttemptsOfNobodyAreCountedByIdentifier":  testAttemptsOfNobody,
-	"AttemptsStartAnewAfterTheirWindow":       testAttemptsWindow,
-	"SuccessfulSignInClearsAttempts":          testAttemptsCleared,
-	"AttemptReturnsUserAndConsent":            testAttemptReturnsUser,
-	"ParallelAttemptsAndSignInsDoNotDeadlock": testAttemptsWhileClearing,
+func attempts() tests {
+	return tests{
+		"ParallelAttemptsAreAllCounted":           testParallelAttempts,
+		"AttemptsAreCountedAcrossIdentifiers":     testAttemptsAcrossIdentifiers,
+		"AttemptsFromAKnownDeviceAreCountedApart": testAttemptsFromDevice,
+		"DeviceOfAnotherUserIsNoDevice":           testAttemptsFromForeignDevice,
+		"AttemptsOfNobodyAreCountedByIdentifier":  testAttemptsOfNobody,
+		"AttemptsStartAnewAfterTheirWindow":       testAttemptsWindow,
+		"SuccessfulSignInClearsAttempts":          testAttemptsCleared,
+		"AttemptReturnsUserAndConsent":            testAttemptReturnsUser,
+		"ParallelAttemptsAndSignInsDoNotDeadlock": testAttemptsWhileClearing,
+	}
 }
 
 func newAttempt(identifier string) storage.Attempt {

@@ -7,17 +7,19 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-var codes = map[string]func(*testing.T, *suite){
-	"CodeIsSingleUse":                     testCodeIsSingleUse,
-	"CodeIsReadWithGrantAndUser":          testCodeIsRead,
-	"CodeOfAnotherClientIsSpent":          testCodeOfAnotherClient,
-	"CodeExpiresByTheClockOfTheCaller":    testCodeExpiry,
-	"CodeOfARevokedGrantIsSpent":          testCodeOfRevokedGrant,
-	"CodeOfAnExpiredGrantIsSpent":         testCodeOfExpiredGrant,
-	"RedemptionWithTheSameKeyIsRepeated":  testRedeemAgain,
-	"RefusedRedemptionWritesNothing":      testRefusedRedemption,
-	"UnknownCodeIsSpent":                  testUnknownCode,
-	"ParallelExchangesOfManyCodesSucceed": testManyCodes,
+func codes() tests {
+	return tests{
+		"CodeIsSingleUse":                     testCodeIsSingleUse,
+		"CodeIsReadWithGrantAndUser":          testCodeIsRead,
+		"CodeOfAnotherClientIsSpent":          testCodeOfAnotherClient,
+		"CodeExpiresByTheClockOfTheCaller":    testCodeExpiry,
+		"CodeOfARevokedGrantIsSpent":          testCodeOfRevokedGrant,
+		"CodeOfAnExpiredGrantIsSpent":         testCodeOfExpiredGrant,
+		"RedemptionWithTheSameKeyIsRepeated":  testRedeemAgain,
+		"RefusedRedemptionWritesNothing":      testRefusedRedemption,
+		"UnknownCodeIsSpent":                  testUnknownCode,
+		"ParallelExchangesOfManyCodesSucceed": testManyCodes,
+	}
 }
 
 // code creates a grant with a code and returns both.

@@ -7,14 +7,16 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-var expiry = map[string]func(*testing.T, *suite){
-	"CleanUpKeepsWhatLives":             testCleanUpKeeps,
-	"CleanUpKeepsUsedRefreshTokens":     testCleanUpKeepsUsed,
-	"CleanUpDeletesAGrantWithItsTokens": testCleanUpDeletesGrant,
-	"CleanUpDeletesGrantsNeverRedeemed": testCleanUpDeletesAbandoned,
-	"CleanUpDeletesTheRest":             testCleanUpDeletesRest,
-	"CleanUpIsBounded":                  testCleanUpIsBounded,
-	"ParallelCleanUpsDoNotDisturb":      testParallelCleanUps,
+func expiry() tests {
+	return tests{
+		"CleanUpKeepsWhatLives":             testCleanUpKeeps,
+		"CleanUpKeepsUsedRefreshTokens":     testCleanUpKeepsUsed,
+		"CleanUpDeletesAGrantWithItsTokens": testCleanUpDeletesGrant,
+		"CleanUpDeletesGrantsNeverRedeemed": testCleanUpDeletesAbandoned,
+		"CleanUpDeletesTheRest":             testCleanUpDeletesRest,
+		"CleanUpIsBounded":                  testCleanUpIsBounded,
+		"ParallelCleanUpsDoNotDisturb":      testParallelCleanUps,
+	}
 }
 
 // cleanUp deletes what has expired by then, and returns how much.

@@ -8,13 +8,15 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-var keys = map[string]func(*testing.T, *suite){
-	"FirstSigningKeyIsAddedOnce":   testFirstKey,
-	"SigningKeyIsRotatedOnce":      testRotateKey,
-	"SigningKeysOfTwoAlgorithms":   testTwoAlgorithms,
-	"SigningKeyIsResealed":         testReseal,
-	"RetiredSigningKeysAreDeleted": testDeleteKeys,
-	"SigningKeyFollowsOneOfItsOwn": testKeyOfOtherAlgorithm,
+func keys() tests {
+	return tests{
+		"FirstSigningKeyIsAddedOnce":   testFirstKey,
+		"SigningKeyIsRotatedOnce":      testRotateKey,
+		"SigningKeysOfTwoAlgorithms":   testTwoAlgorithms,
+		"SigningKeyIsResealed":         testReseal,
+		"RetiredSigningKeysAreDeleted": testDeleteKeys,
+		"SigningKeyFollowsOneOfItsOwn": testKeyOfOtherAlgorithm,
+	}
 }
 
 func newKey(id, algorithm string) storage.SigningKey {

@@ -7,17 +7,19 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-var records = map[string]func(*testing.T, *suite){
-	"ClientIsCreatedReplacedAndDeleted": testClients,
-	"DeletedClientTakesItsGrants":       testDeleteClient,
-	"UserIsCreatedReplacedAndDeleted":   testUsers,
-	"DeletedUserTakesSessionsAndGrants": testDeleteUser,
-	"IdentifiersAreUnique":              testIdentifiersAreUnique,
-	"ParallelSignUpsOfOneIdentifier":    testParallelSignUps,
-	"UsersAreListedInPages":             testListUsers,
-	"CatalogueIsInOrder":                testCatalogue,
-	"WhatIsNotThereIsNotFound":          testNotFound,
-	"PingAnswers":                       testPing,
+func records() tests {
+	return tests{
+		"ClientIsCreatedReplacedAndDeleted": testClients,
+		"DeletedClientTakesItsGrants":       testDeleteClient,
+		"UserIsCreatedReplacedAndDeleted":   testUsers,
+		"DeletedUserTakesSessionsAndGrants": testDeleteUser,
+		"IdentifiersAreUnique":              testIdentifiersAreUnique,
+		"ParallelSignUpsOfOneIdentifier":    testParallelSignUps,
+		"UsersAreListedInPages":             testListUsers,
+		"CatalogueIsInOrder":                testCatalogue,
+		"WhatIsNotThereIsNotFound":          testNotFound,
+		"PingAnswers":                       testPing,
+	}
 }
 
 func testClients(t *testing.T, s *suite) {

@@ -9,18 +9,20 @@ import (
 
 const grace = 30 * time.Second
 
-var rotations = map[string]func(*testing.T, *suite){
-	"RotationInsideGraceHasOneSuccessor":       testRotationInsideGrace,
-	"StrictRotationIsSingleUse":                testStrictRotation,
-	"StrictRotationIgnoresClocksThatDisagree":  testStrictRotationSkew,
-	"RotationAfterGraceIsSpent":                testRotationAfterGrace,
-	"RotationAfterItsSuccessorIsSpent":         testRotationAfterSuccessor,
-	"RotationToAnotherSuccessorIsSpent":        testRotationToAnotherSuccessor,
-	"RotationWithTheSameKeyIsRepeated":         testRotateAgain,
-	"RefreshTokenOfAnotherClientIsSpent":       testRefreshOfAnotherClient,
-	"RefreshTokenExpiresByTheClockOfTheCaller": testRefreshExpiry,
-	"RefreshTokenOfARevokedGrantIsSpent":       testRefreshOfRevokedGrant,
-	"RotationsAndRevocationsDoNotDeadlock":     testRotateWhileRevoking,
+func rotations() tests {
+	return tests{
+		"RotationInsideGraceHasOneSuccessor":       testRotationInsideGrace,
+		"StrictRotationIsSingleUse":                testStrictRotation,
+		"StrictRotationIgnoresClocksThatDisagree":  testStrictRotationSkew,
+		"RotationAfterGraceIsSpent":                testRotationAfterGrace,
+		"RotationAfterItsSuccessorIsSpent":         testRotationAfterSuccessor,
+		"RotationToAnotherSuccessorIsSpent":        testRotationToAnotherSuccessor,
+		"RotationWithTheSameKeyIsRepeated":         testRotateAgain,
+		"RefreshTokenOfAnotherClientIsSpent":       testRefreshOfAnotherClient,
+		"RefreshTokenExpiresByTheClockOfTheCaller": testRefreshExpiry,
+		"RefreshTokenOfARevokedGrantIsSpent":       testRefreshOfRevokedGrant,
+		"RotationsAndRevocationsDoNotDeadlock":     testRotateWhileRevoking,
+	}
 }
 
 // refresh creates a grant with a refresh token and returns both.

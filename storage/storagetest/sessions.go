@@ -7,27 +7,29 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-var sessions = map[string]func(*testing.T, *suite){
-	"SessionIsReadWithUserAndConsent":              testSessionIsRead,
-	"SessionOfADisabledUserIsNotRead":              testSessionOfDisabledUser,
-	"SessionExpiresByTheClockOfTheCaller":          testSessionExpiry,
-	"SessionIsNotReadWithoutATime":                 testSessionWithoutTime,
-	"SessionIsReplaced":                            testSessionIsReplaced,
-	"EndSessionKeepsOfflineAccess":                 testEndSession,
-	"ChangedPasswordEndsSessionsAndGrants":         testChangedPassword,
-	"DisabledUserHasNoSessionsOrGrants":            testDisabledUser,
-	"EnabledUserHasToSignInAgain":                  testEnabledUser,
-	"ChangedClaimsKeepSessionsAndGrants":           testChangedClaims,
-	"ReplacedPasswordHashKeepsSessions":            testReplacedHash,
-	"ConsentAddsScopes":                            testConsentAdds,
-	"RevokedTokenIsRead":                           testRevokedToken,
-	"RevokedAccessTokenIsRead":                     testRevokedAccessToken,
-	"RevocationKeepsTheTimeOfTheFirst":             testRevokeTwice,
-	"GrantOfAClientHasNoUser":                      testGrantOfClient,
-	"GrantIsReadByItsIdentity":                     testGrantByID,
-	"WriteForADeletedUserIsNotFound":               testWriteForDeletedUser,
-	"RevocationOfWhatNeverWasIsNoError":            testRevokeNothing,
-	"ApplyWithoutGuardsWithTheSameKeyIsIdempotent": testApplyAgain,
+func sessions() tests {
+	return tests{
+		"SessionIsReadWithUserAndConsent":              testSessionIsRead,
+		"SessionOfADisabledUserIsNotRead":              testSessionOfDisabledUser,
+		"SessionExpiresByTheClockOfTheCaller":          testSessionExpiry,
+		"SessionIsNotReadWithoutATime":                 testSessionWithoutTime,
+		"SessionIsReplaced":                            testSessionIsReplaced,
+		"EndSessionKeepsOfflineAccess":                 testEndSession,
+		"ChangedPasswordEndsSessionsAndGrants":         testChangedPassword,
+		"DisabledUserHasNoSessionsOrGrants":            testDisabledUser,
+		"EnabledUserHasToSignInAgain":                  testEnabledUser,
+		"ChangedClaimsKeepSessionsAndGrants":           testChangedClaims,
+		"ReplacedPasswordHashKeepsSessions":            testReplacedHash,
+		"ConsentAddsScopes":                            testConsentAdds,
+		"RevokedTokenIsRead":                           testRevokedToken,
+		"RevokedAccessTokenIsRead":                     testRevokedAccessToken,
+		"RevocationKeepsTheTimeOfTheFirst":             testRevokeTwice,
+		"GrantOfAClientHasNoUser":                      testGrantOfClient,
+		"GrantIsReadByItsIdentity":                     testGrantByID,
+		"WriteForADeletedUserIsNotFound":               testWriteForDeletedUser,
+		"RevocationOfWhatNeverWasIsNoError":            testRevokeNothing,
+		"ApplyWithoutGuardsWithTheSameKeyIsIdempotent": testApplyAgain,
+	}
 }
 
 func (s *suite) session(t *testing.T) *storage.Session {

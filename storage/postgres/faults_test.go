@@ -1,0 +1,246 @@
+package postgres_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatelodge/gatelodge/internal/pgtest"
+	"github.com/gatelodge/gatelodge/storage"
+	"github.com/gatelodge/gatelodge/storage/postgres"
+)
+
+// A database that was restarted, or Neon that was suspended, leaves the pool full
+// of connections that are lost: no request fails for that.
+func TestFirstRequestsAfterARestartSucceed(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*pgtest.Server){
+		"stopped": (*pgtest.Server).Stop,
+		"killed":  (*pgtest.Server).Kill,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := pgtest.NewServer(t)
+			db := open(t, postgres.Config{URL: server.URL("postgres")})
+			migrate(t, db)
+			saveClient(t, db)
+			requests(t, db)
+			end(server)
+			server.Start(t)
+			requests(t, db)
+		})
+	}
+}
+
+// requests reads and writes on several connections at once.
+func requests(t *testing.T, db *postgres.DB) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			var err error
+			if i%2 == 0 {
+				_, err = db.Read(t.Context(), storage.Wanted{ClientID: "client"})
+			} else {
+				err = db.Apply(t.Context(), newGrant())
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func saveClient(t *testing.T, db *postgres.DB) {
+	t.Helper()
+	now := time.Now()
+	if err := db.SaveClient(t.Context(), storage.Client{ID: "client", CreatedAt: now, UpdatedAt: now}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newGrant is a write that creates a grant with a code.
+func newGrant() storage.Write {
+	now := time.Now()
+	id := rand.Text()
+	return storage.Write{
+		Key: rand.Text(), Now: now,
+		Grant: &storage.Grant{ID: id, ClientID: "client", CreatedAt: now, ExpiresAt: now.Add(time.Hour)},
+		Code:  &storage.Code{Hash: storage.HashOf(id), GrantID: id, CreatedAt: now, ExpiresAt: now.Add(time.Hour)},
+	}
+}
+
+// An outage is never reported as a refusal.
+func TestOutageIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	for name, l := range map[string]net.Listener{"nobody listens": closed, "nobody answers": silent} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t, postgres.Config{URL: "postgres://user@" + l.Addr().String() + "/x?sslmode=disable"})
+			began := time.Now()
+			var wg sync.WaitGroup
+			for _, verb := range verbs(t.Context(), db) {
+				wg.Go(func() { isOutage(t, verb()) })
+			}
+			wg.Wait()
+			if took := time.Since(began); took > 9*time.Second {
+				t.Errorf("it took %s, want no more than the bound of five seconds", took)
+			}
+		})
+	}
+}
+
+func verbs(ctx context.Context, db *postgres.DB) []func() error {
+	return []func() error{
+		func() error { _, err := db.Read(ctx, storage.Wanted{ClientID: "client"}); return err },
+		func() error { return db.Apply(ctx, newGrant()) },
+		func() error { _, err := db.CountAttempt(ctx, storage.Attempt{Identifier: "user"}); return err },
+		func() error { return db.RevokeGrant(ctx, "grant", time.Now()) },
+		func() error { _, err := db.FindClient(ctx, "client"); return err },
+		func() error { return db.DeleteClient(ctx, "client") },
+		func() error { _, err := db.SigningKeys(ctx); return err },
+	}
+}
+
+func isOutage(t *testing.T, err error) {
+	t.Helper()
+	if err == nil {
+		t.Error("got no error")
+	}
+	for _, answer := range []error{
+		storage.ErrNotFound, storage.ErrSpent, storage.ErrReplayed, storage.ErrConflict,
+	} {
+		if errors.Is(err, answer) {
+			t.Errorf("got %v, which is an answer", err)
+		}
+	}
+}
+
+// The connection is cut after the commit and before its answer: the request is
+// sent again with its key, and succeeds.
+func TestLostAnswerIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	proxy := newProxy(t, pgtest.NewDatabase(t))
+	db := open(t, postgres.Config{URL: proxy.url})
+	saveClient(t, db)
+	grant := newGrant()
+	if err := db.Apply(t.Context(), grant); err != nil {
+		t.Fatal(err)
+	}
+	redeem := storage.Write{
+		Key: rand.Text(), Now: time.Now(),
+		Assertion: &storage.Assertion{ClientID: "client", JTI: storage.HashOf("jti"), ExpiresAt: time.Now().Add(time.Minute)},
+		Redeem:    &storage.Redeem{Code: grant.Code.Hash, ClientID: "client"},
+	}
+	proxy.answer.Store(func([]byte) bool { proxy.pass(); return false })
+	if err := db.Apply(t.Context(), redeem); err != nil {
+		t.Errorf("apply: %v", err)
+	}
+	redeem.Key = rand.Text()
+	if err := db.Apply(t.Context(), redeem); !errors.Is(err, storage.ErrSpent) {
+		t.Errorf("another key: got %v, want %v", err, storage.ErrSpent)
+	}
+}
+
+// A client that hangs up while its write is under way neither stops it nor costs
+// the connection.
+func TestHangUpDoesNotCancelAWrite(t *testing.T) {
+	t.Parallel()
+	proxy := newProxy(t, pgtest.NewDatabase(t))
+	db := open(t, postgres.Config{URL: proxy.url})
+	saveClient(t, db)
+	ctx, hangUp := context.WithCancel(t.Context())
+	proxy.answer.Store(func([]byte) bool { hangUp(); proxy.pass(); return true })
+	if err := db.Apply(ctx, newGrant()); err != nil {
+		t.Errorf("apply: %v", err)
+	}
+	if got := proxy.connections.Load(); got != 1 {
+		t.Errorf("got %d connections, want 1", got)
+	}
+}
+
+// proxy passes bytes to PostgreSQL and back, until told otherwise.
+type proxy struct {
+	url string
+	// answer sees what the database answers, and tells whether to pass it on; if
+	// not the connection is cut. question is the same for the other direction.
+	answer, question atomic.Value // func([]byte) bool
+	connections      atomic.Int64
+}
+
+func (p *proxy) pass() {
+	all := func([]byte) bool { return true }
+	p.answer.Store(all)
+	p.question.Store(all)
+}
+
+func newProxy(t *testing.T, database string) *proxy {
+	t.Helper()
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	p := &proxy{}
+	p.pass()
+	server := u.Host
+	u.Host = l.Addr().String()
+	p.url = u.String()
+	go p.serve(l, server)
+	return p
+}
+
+func (p *proxy) serve(l net.Listener, server string) {
+	for {
+		client, err := l.Accept()
+		if err != nil {
+			return
+		}
+		p.connections.Add(1)
+		db, err := net.Dial("tcp", server)
+		if err != nil {
+			client.Close()
+			continue
+		}
+		go copyWhile(&p.question, db, client)
+		go copyWhile(&p.answer, client, db)
+	}
+}
+
+func copyWhile(pass *atomic.Value, to io.WriteCloser, from io.ReadCloser) {
+	defer to.Close()
+	defer from.Close()
+	buf := make([]byte, 1<<16)
+	for {
+		n, err := from.Read(buf)
+		if err != nil || !pass.Load().(func([]byte) bool)(bytes.Clone(buf[:n])) {
+			return
+		}
+		if _, err := to.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}

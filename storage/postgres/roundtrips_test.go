@@ -1,0 +1,80 @@
+package postgres_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gatelodge/gatelodge/internal/pgtest"
+	"github.com/gatelodge/gatelodge/storage"
+	"github.com/gatelodge/gatelodge/storage/postgres"
+	"github.com/gatelodge/gatelodge/storage/storagetest"
+)
+
+// Latency is round trips: whatever a request needs costs one.
+func TestEachVerbIsOneRoundTrip(t *testing.T) {
+	t.Parallel()
+	var trips storagetest.RoundTrips
+	db := open(t, postgres.Config{URL: pgtest.NewDatabase(t), Tracer: &trips})
+	ctx, now := t.Context(), time.Now()
+
+	user := storage.User{ID: "user", Identifiers: []string{"user"}, CreatedAt: now, UpdatedAt: now}
+	grant := &storage.Grant{
+		ID: "grant", ClientID: "client", UserID: "user", CreatedAt: now, ExpiresAt: now.Add(time.Hour),
+	}
+	code := &storage.Code{
+		Hash: storage.HashOf("code"), GrantID: "grant", CreatedAt: now, ExpiresAt: now.Add(time.Minute),
+	}
+	session := &storage.Session{
+		ID: "sid", Hash: storage.HashOf("session"), UserID: "user",
+		AuthTime: now, CreatedAt: now, ExpiresAt: now.Add(time.Hour),
+	}
+	verbs := []struct {
+		name string
+		run  func() error
+	}{
+		{"SaveClient", func() error { return db.SaveClient(ctx, storage.Client{ID: "client", CreatedAt: now, UpdatedAt: now}) }},
+		{"SaveUser", func() error { return db.SaveUser(ctx, user) }},
+		{"CountAttempt", func() error {
+			_, err := db.CountAttempt(ctx, storage.Attempt{
+				Identifier: "user", Network: "net", Window: time.Minute, Now: now, ConsentFor: "client",
+			})
+			return err
+		}},
+		{"Apply that creates", func() error {
+			return db.Apply(ctx, storage.Write{
+				Key: "1", Now: now, Grant: grant, Code: code, Session: session,
+				Consent:       &storage.Consent{UserID: "user", ClientID: "client", GrantedAt: now},
+				ClearAttempts: []string{"a", "b"},
+			})
+		}},
+		{"Read", func() error {
+			_, err := db.Read(ctx, storage.Wanted{
+				Now: now, ClientID: "client", Code: code.Hash, JTI: "jti",
+				Session: session.Hash, ConsentFor: "client",
+			})
+			return err
+		}},
+		{"Apply with guards", func() error {
+			return db.Apply(ctx, storage.Write{
+				Key: "2", Now: now,
+				Assertion: &storage.Assertion{ClientID: "client", JTI: storage.HashOf("jti"), ExpiresAt: now},
+				Redeem:    &storage.Redeem{Code: code.Hash, ClientID: "client"},
+				Refresh: &storage.RefreshToken{
+					Hash: storage.HashOf("refresh"), GrantID: "grant", Salt: []byte{1},
+					CreatedAt: now, ExpiresAt: now.Add(time.Hour),
+				},
+			})
+		}},
+		{"RevokeGrant", func() error { return db.RevokeGrant(ctx, "grant", now) }},
+		{"EndSession", func() error { return db.EndSession(ctx, session.Hash, now) }},
+	}
+	for _, verb := range verbs {
+		trips.Reset()
+		if err := verb.run(); err != nil {
+			t.Errorf("%s: %v", verb.name, err)
+		}
+		if got := trips.Count(); got != 1 {
+			t.Errorf("%s: got %d round trips, want 1", verb.name, got)
+		}
+	}
+}
