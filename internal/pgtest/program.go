@@ -107,7 +107,7 @@ func owner() (uid, gid int, err error) {
 
 // tempDir makes a directory that belongs to the user whom servers run as.
 func tempDir() (string, error) {
-	dir, err := os.MkdirTemp("", "gatelodge-pgtest-")
+	dir, err := os.MkdirTemp(scratch(), "gatelodge-pgtest-")
 	if err != nil {
 		return "", err
 	}

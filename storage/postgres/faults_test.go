@@ -1,7 +1,6 @@
 package postgres_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -151,7 +150,7 @@ func TestLostAnswerIsAskedForAgain(t *testing.T) {
 		Assertion: &storage.Assertion{ClientID: "client", JTI: storage.HashOf("jti"), ExpiresAt: time.Now().Add(time.Minute)},
 		Redeem:    &storage.Redeem{Code: grant.Code.Hash, ClientID: "client"},
 	}
-	proxy.answer.Store(func([]byte) bool { proxy.pass(); return false })
+	proxy.onAnswer(func([]byte) bool { proxy.pass(); return false })
 	if err := db.Apply(t.Context(), redeem); err != nil {
 		t.Errorf("apply: %v", err)
 	}
@@ -169,7 +168,7 @@ func TestHangUpDoesNotCancelAWrite(t *testing.T) {
 	db := open(t, postgres.Config{URL: proxy.url})
 	saveClient(t, db)
 	ctx, hangUp := context.WithCancel(t.Context())
-	proxy.answer.Store(func([]byte) bool { hangUp(); proxy.pass(); return true })
+	proxy.onAnswer(func([]byte) bool { hangUp(); proxy.pass(); return true })
 	if err := db.Apply(ctx, newGrant()); err != nil {
 		t.Errorf("apply: %v", err)
 	}
@@ -178,20 +177,24 @@ func TestHangUpDoesNotCancelAWrite(t *testing.T) {
 	}
 }
 
+// passing sees bytes on their way and tells whether to pass them on; if not, the
+// connection is cut.
+type passing func([]byte) bool
+
 // proxy passes bytes to PostgreSQL and back, until told otherwise.
 type proxy struct {
-	url string
-	// answer sees what the database answers, and tells whether to pass it on; if
-	// not the connection is cut. question is the same for the other direction.
-	answer, question atomic.Value // func([]byte) bool
+	url              string
+	answer, question atomic.Pointer[passing]
 	connections      atomic.Int64
 }
 
 func (p *proxy) pass() {
-	all := func([]byte) bool { return true }
-	p.answer.Store(all)
-	p.question.Store(all)
+	p.onAnswer(func([]byte) bool { return true })
+	p.onQuestion(func([]byte) bool { return true })
 }
+
+func (p *proxy) onAnswer(f passing)   { p.answer.Store(&f) }
+func (p *proxy) onQuestion(f passing) { p.question.Store(&f) }
 
 func newProxy(t *testing.T, database string) *proxy {
 	t.Helper()
@@ -230,13 +233,13 @@ func (p *proxy) serve(l net.Listener, server string) {
 	}
 }
 
-func copyWhile(pass *atomic.Value, to io.WriteCloser, from io.ReadCloser) {
+func copyWhile(pass *atomic.Pointer[passing], to io.WriteCloser, from io.ReadCloser) {
 	defer to.Close()
 	defer from.Close()
 	buf := make([]byte, 1<<16)
 	for {
 		n, err := from.Read(buf)
-		if err != nil || !pass.Load().(func([]byte) bool)(bytes.Clone(buf[:n])) {
+		if err != nil || !(*pass.Load())(buf[:n]) {
 			return
 		}
 		if _, err := to.Write(buf[:n]); err != nil {

@@ -57,7 +57,7 @@ func TestMigrationCutShortIsRunAgain(t *testing.T) {
 	t.Parallel()
 	url := pgtest.NewEmptyDatabase(t)
 	proxy := newProxy(t, url)
-	proxy.question.Store(func(b []byte) bool { return !bytes.Contains(b, []byte("CREATE TABLE consents")) })
+	proxy.onQuestion(func(b []byte) bool { return !bytes.Contains(b, []byte("CREATE TABLE consents")) })
 	if err := open(t, postgres.Config{URL: proxy.url}).Migrate(t.Context()); err == nil {
 		t.Fatal("got no error from a connection that was cut")
 	}

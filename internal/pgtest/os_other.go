@@ -5,3 +5,5 @@ package pgtest
 import "syscall"
 
 func dieWithParent(*syscall.SysProcAttr) {} // only Linux can
+
+func scratch() string { return "" }
