@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -20,7 +19,6 @@ import (
 	"github.com/gatelodge/gatelodge/provider/keys"
 	"github.com/gatelodge/gatelodge/provider/secret"
 	"github.com/gatelodge/gatelodge/storage"
-	"github.com/gatelodge/gatelodge/storage/sqlite"
 )
 
 // The fixtures that every provider has.
@@ -101,9 +99,7 @@ func New(t testing.TB, o Options) *Provider {
 	}
 	log := slog.New(slog.NewJSONHandler(o.Log, nil))
 	p.Keys = keys.New(keys.Config{Algorithms: p.Config.Keys.Algorithms}, o.Store, secrets, p.Clock.Now, log)
-	if err := p.Keys.Load(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	p.loadKeys(t)
 	// The cheapest hash that is argon2id: its cost is not what these tests prove.
 	hasher, err := account.NewHasher(account.Argon2{MemoryKiB: 8, Time: 1, Threads: 1})
 	if err != nil {
@@ -120,24 +116,6 @@ func New(t testing.TB, o Options) *Provider {
 	p.Start()
 	t.Cleanup(p.Server.Close)
 	return p
-}
-
-// SQLite opens a fresh, migrated database file of the test's own.
-func SQLite(t testing.TB) storage.Store {
-	t.Helper()
-	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "gatelodge.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return db
 }
 
 func (p *Provider) fixtures(t testing.TB, hasher *account.Hasher) {
