@@ -143,6 +143,8 @@ type Wanted struct {
 
 	Session    Hash   // → State.Session and State.User
 	ConsentFor string // a client id → State.Consent of the session's user
+
+	Catalogue bool // → State.Catalogue
 }
 
 // State is what [Store.Read] found: nil or zero where there is nothing.
@@ -161,6 +163,8 @@ type State struct {
 	Consent []string
 	// Revoked: the JWT access token with the wanted JTI was revoked.
 	Revoked bool
+	// Catalogue is what [Store.Catalogue] returns.
+	Catalogue *Catalogue
 }
 
 // Write is everything that one request changes. Fields left nil change nothing.

@@ -163,7 +163,7 @@ func (h *Handler) begin(ctx context.Context, form url.Values, started time.Time,
 	if cookie != (storage.Hash{}) {
 		wanted.Session, wanted.ConsentFor, wanted.Now = cookie, request.ClientID, h.Now()
 	}
-	state, err := h.Directory.Read(ctx, wanted)
+	state, err := h.Directory.ReadDespiteOutage(ctx, wanted)
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}

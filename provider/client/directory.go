@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,7 +31,6 @@ type Directory struct {
 // Store is what the directory reads from.
 type Store interface {
 	Read(context.Context, storage.Wanted) (storage.State, error)
-	Catalogue(context.Context) (storage.Catalogue, error)
 }
 
 type fresh[T any] struct {
@@ -44,24 +44,29 @@ func NewDirectory(store Store, now func() time.Time) *Directory {
 }
 
 // Read is [storage.Store.Read], without the round trip when only a client is
-// wanted that is remembered. During an outage a client that is no longer fresh
-// will do, if nothing else is wanted: the sign-in page needs no database. The
-// client in the State is shared: it must not be changed.
+// wanted that is remembered. A catalogue that is no longer fresh comes with it,
+// and so costs no round trip of its own. The client in the State is shared: it
+// must not be changed.
 func (d *Directory) Read(ctx context.Context, wanted storage.Wanted) (storage.State, error) {
-	known, isFresh := d.remembered(wanted.ClientID)
-	clientOnly := wanted == storage.Wanted{ClientID: wanted.ClientID}
-	if isFresh && clientOnly {
-		return storage.State{Client: known}, nil
+	if !possible(wanted.ClientID) {
+		wanted.ClientID = ""
 	}
+	known, isFresh := d.remembered(wanted.ClientID)
 	if isFresh {
 		wanted.ClientID = ""
 	}
-	state, err := d.store.Read(ctx, wanted)
-	switch {
-	case err != nil && clientOnly && known != nil:
+	if wanted == (storage.Wanted{Now: wanted.Now}) {
 		return storage.State{Client: known}, nil
-	case err != nil:
+	}
+	wanted.Catalogue = !d.knowsCatalogue()
+	state, err := d.store.Read(ctx, wanted)
+	if err != nil {
 		return storage.State{}, err
+	}
+	if state.Catalogue != nil {
+		d.learn(state.Catalogue)
+	}
+	switch {
 	case isFresh:
 		state.Client = known
 	case state.Client != nil:
@@ -70,6 +75,24 @@ func (d *Directory) Read(ctx context.Context, wanted storage.Wanted) (storage.St
 		d.forget(wanted.ClientID)
 	}
 	return state, nil
+}
+
+// ReadDespiteOutage is Read for the sign-in page, which needs no database: when
+// only a client is wanted, one that is no longer fresh will do during an outage.
+func (d *Directory) ReadDespiteOutage(ctx context.Context, wanted storage.Wanted) (storage.State, error) {
+	state, err := d.Read(ctx, wanted)
+	if err != nil && wanted == (storage.Wanted{ClientID: wanted.ClientID}) {
+		if known, _ := d.remembered(wanted.ClientID); known != nil {
+			return storage.State{Client: known}, nil
+		}
+	}
+	return state, err
+}
+
+// possible: a client_id is printable ASCII, RFC 6749 Appendix A.1. There is no
+// client with another, and some bytes PostgreSQL does not even let one ask for.
+func possible(clientID string) bool {
+	return !strings.ContainsFunc(clientID, func(c rune) bool { return c < ' ' || c > '~' })
 }
 
 func (d *Directory) remembered(id string) (known *storage.Client, isFresh bool) {
@@ -106,15 +129,25 @@ func (d *Directory) Catalogue(ctx context.Context) (*storage.Catalogue, error) {
 	if known.value != nil && d.now().Before(known.until) {
 		return known.value, nil
 	}
-	c, err := d.store.Catalogue(ctx)
+	state, err := d.store.Read(ctx, storage.Wanted{Catalogue: true})
 	switch {
 	case err != nil && known.value != nil:
 		return known.value, nil
 	case err != nil:
 		return nil, err
 	}
+	d.learn(state.Catalogue)
+	return state.Catalogue, nil
+}
+
+func (d *Directory) knowsCatalogue() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.catalogue = fresh[*storage.Catalogue]{&c, d.now().Add(Freshness)}
-	return &c, nil
+	return d.catalogue.value != nil && d.now().Before(d.catalogue.until)
+}
+
+func (d *Directory) learn(c *storage.Catalogue) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.catalogue = fresh[*storage.Catalogue]{c, d.now().Add(Freshness)}
 }

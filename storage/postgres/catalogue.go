@@ -9,19 +9,11 @@ import (
 
 // Catalogue implements [storage.Store].
 func (db *DB) Catalogue(ctx context.Context) (storage.Catalogue, error) {
-	scopes, err := list(ctx, db, func(s *storage.Scope) []any {
-		return []any{&s.Name, &s.Description, &s.ResourceServer}
-	}, `SELECT name, description, resource_server FROM scopes ORDER BY name`)
+	state, err := db.Read(ctx, storage.Wanted{Catalogue: true})
 	if err != nil {
-		return storage.Catalogue{}, fmt.Errorf("list scopes: %w", err)
+		return storage.Catalogue{}, fmt.Errorf("list scopes and resource servers: %w", err)
 	}
-	servers, err := list(ctx, db, func(s *storage.ResourceServer) []any {
-		return []any{&s.Identifier, &s.Name, &s.ClientID}
-	}, `SELECT identifier, name, client_id FROM resource_servers ORDER BY identifier`)
-	if err != nil {
-		return storage.Catalogue{}, fmt.Errorf("list resource servers: %w", err)
-	}
-	return storage.Catalogue{Scopes: scopes, ResourceServers: servers}, nil
+	return *state.Catalogue, nil
 }
 
 // SaveScope implements [storage.Store].

@@ -201,11 +201,23 @@ func list[T any](
 		if err != nil {
 			return err
 		}
-		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (record T, err error) {
-			err = row.Scan(fields(&record)...)
-			return record, err
-		})
+		all, err = collect(rows, fields)
 		return err
 	})
 	return all, err
+}
+
+// many scans the rows that a queued query finds.
+func many[T any](q *pgx.QueuedQuery, dest *[]T, fields func(*T) []any) {
+	q.Query(func(rows pgx.Rows) (err error) {
+		*dest, err = collect(rows, fields)
+		return err
+	})
+}
+
+func collect[T any](rows pgx.Rows, fields func(*T) []any) ([]T, error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (record T, err error) {
+		err = row.Scan(fields(&record)...)
+		return record, err
+	})
 }

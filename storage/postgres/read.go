@@ -11,8 +11,8 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-// Read implements [storage.Store]: one batch of at most four statements, each by
-// primary key. The server parses and plans every statement every time, so what
+// Read implements [storage.Store]: one batch of at most six statements, all but
+// the catalogue's by primary key. The server parses and plans every statement every time, so what
 // belongs together is joined.
 func (db *DB) Read(ctx context.Context, want storage.Wanted) (storage.State, error) {
 	if want.Session != (storage.Hash{}) && want.Now.IsZero() {
@@ -31,6 +31,7 @@ func (db *DB) Read(ctx context.Context, want storage.Wanted) (storage.State, err
 			q := b.Queue(`SELECT true FROM revoked_tokens WHERE jti = $1::text`, want.JTI)
 			one(q, []any{&state.Revoked}, func() {})
 		}
+		readCatalogue(b, want, &state)
 	})
 	if err != nil {
 		return storage.State{}, fmt.Errorf("read: %w", err)
@@ -58,6 +59,9 @@ const (
 			AND t.ended_at IS NULL AND u.disabled_at IS NULL`
 	findConsent = `SELECT c.scopes FROM consents c JOIN sessions t ON t.user_id = c.user_id
 		WHERE t.hash = $1::bytea AND c.client_id = $2::text`
+
+	findScopes          = `SELECT name, description, resource_server FROM scopes ORDER BY name`
+	findResourceServers = `SELECT identifier, name, client_id FROM resource_servers ORDER BY identifier`
 )
 
 func readClient(b *pgx.Batch, want storage.Wanted, s *storage.State) {
@@ -119,5 +123,19 @@ func readSession(b *pgx.Batch, want storage.Wanted, s *storage.State) {
 		if s.Session != nil {
 			s.Consent = scopes
 		}
+	})
+}
+
+func readCatalogue(b *pgx.Batch, want storage.Wanted, s *storage.State) {
+	if !want.Catalogue {
+		return
+	}
+	c := &storage.Catalogue{}
+	s.Catalogue = c
+	many(b.Queue(findScopes), &c.Scopes, func(s *storage.Scope) []any {
+		return []any{&s.Name, &s.Description, &s.ResourceServer}
+	})
+	many(b.Queue(findResourceServers), &c.ResourceServers, func(s *storage.ResourceServer) []any {
+		return []any{&s.Identifier, &s.Name, &s.ClientID}
 	})
 }

@@ -50,7 +50,7 @@ func TestEachVerbIsOneRoundTrip(t *testing.T) {
 		{"Read", func() error {
 			_, err := db.Read(ctx, storage.Wanted{
 				Now: now, ClientID: "client", Code: code.Hash, JTI: "jti",
-				Session: session.Hash, ConsentFor: "client",
+				Session: session.Hash, ConsentFor: "client", Catalogue: true,
 			})
 			return err
 		}},

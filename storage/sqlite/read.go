@@ -24,6 +24,11 @@ func (db *DB) Read(ctx context.Context, want storage.Wanted) (storage.State, err
 		r.state.Revoked = r.find(`SELECT 1 FROM revoked_tokens WHERE jti = ?`,
 			[]any{want.JTI}, []any{&one})
 	}
+	if want.Catalogue && r.err == nil {
+		var c storage.Catalogue
+		c, r.err = db.Catalogue(ctx)
+		r.state.Catalogue = &c
+	}
 	if r.err != nil {
 		return storage.State{}, fmt.Errorf("read: %w", r.err)
 	}

@@ -154,6 +154,8 @@ func testCatalogue(t *testing.T, s *suite) {
 	got, err := s.Catalogue(ctx)
 	ok(t, err)
 	equal(t, got, want)
+	state := s.read(t, storage.Wanted{ClientID: s.client.ID, Catalogue: true})
+	equal(t, state, storage.State{Client: &s.client, Catalogue: &want})
 
 	ok(t, s.DeleteScope(ctx, "a"))
 	ok(t, s.DeleteResourceServer(ctx, "https://api.example"))
