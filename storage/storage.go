@@ -191,8 +191,8 @@ type Write struct {
 	EndsSession Hash
 	// Consent adds scopes to what the user allows the client.
 	Consent *Consent
-	// ClearAttempts sets these counters back to zero: the sign-in succeeded.
-	ClearAttempts []string
+	// Succeeded takes an attempt to sign in back.
+	Succeeded *Success
 }
 
 // Assertion marks a client assertion as used.
@@ -227,6 +227,15 @@ type Consent struct {
 	GrantedAt        time.Time
 }
 
+// Success names the counters of an attempt that succeeded. The account's starts
+// anew. The network's only goes down by that one attempt: somebody with an
+// account of their own must not clear it for guesses at others, and the people
+// behind one address must not lock each other out by signing in. (The same write
+// sent again takes back one too many, which harms nobody.)
+type Success struct {
+	AccountKey, NetworkKey string
+}
+
 // Attempt is one try to sign in.
 type Attempt struct {
 	// Identifier is normalised. The account's counter belongs to the user who
@@ -249,7 +258,7 @@ type Attempt struct {
 type AttemptState struct {
 	User    *User // nil if nobody has the identifier
 	Consent []string
-	// AccountKey and NetworkKey name the counters, for Write.ClearAttempts.
+	// AccountKey and NetworkKey name the counters, for [Success].
 	AccountKey, NetworkKey string
 	// Account and Network are the counts, this attempt included.
 	Account, Network int

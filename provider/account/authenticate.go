@@ -72,8 +72,8 @@ type Outcome struct {
 	Identifier string
 	// Consent holds the scopes that the user has allowed Login.ConsentFor.
 	Consent []string
-	// ClearAttempts goes into the storage.Write that the sign-in leads to.
-	ClearAttempts []string
+	// Succeeded goes into the storage.Write that the sign-in leads to.
+	Succeeded *storage.Success
 	// NotUpgraded is why an outdated password hash could not be replaced, to be
 	// logged: it keeps nobody out. It is nil if there was nothing to replace.
 	NotUpgraded error
@@ -106,10 +106,10 @@ func (a *Authenticator) Authenticate(ctx context.Context, login Login) (Outcome,
 		return Outcome{}, fmt.Errorf("%w: %s", ErrDenied, reason)
 	}
 	outcome := Outcome{
-		User:          *found.User,
-		Identifier:    identifier,
-		Consent:       found.Consent,
-		ClearAttempts: []string{found.AccountKey},
+		User:       *found.User,
+		Identifier: identifier,
+		Consent:    found.Consent,
+		Succeeded:  &storage.Success{AccountKey: found.AccountKey, NetworkKey: found.NetworkKey},
 	}
 	if outdated {
 		outcome.NotUpgraded = a.upgrade(ctx, &outcome.User, login.Password)

@@ -102,7 +102,7 @@ func (h *Handler) signIn(r *http.Request, f *flow, outcome account.Outcome) {
 	}
 	f.write.Session = f.session
 	f.write.EndsSession, _ = h.Cookies.Session(r)
-	f.write.ClearAttempts = outcome.ClearAttempts
+	f.write.Succeeded = outcome.Succeeded
 	event := web.EventOf(r.Context())
 	event.Note, event.Trouble = "signed in", outcome.NotUpgraded
 }

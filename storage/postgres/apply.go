@@ -22,7 +22,7 @@ func (db *DB) Apply(ctx context.Context, write storage.Write) error {
 		w.createTokens()
 		w.replaceSession()
 		w.addConsent()
-		w.clearAttempts()
+		w.takeBackAttempt()
 	})
 	if err == nil {
 		err = w.refused
@@ -147,10 +147,13 @@ func (w *writing) addConsent() {
 		})
 }
 
-// clearAttempts takes the locks in the order in which CountAttempt does.
-func (w *writing) clearAttempts() {
-	for _, key := range slices.Sorted(slices.Values(w.ClearAttempts)) {
-		w.ifAdmitted(`DELETE FROM attempts USING admitted WHERE key = @counter::text`,
-			pgx.NamedArgs{"counter": key})
+// takeBackAttempt takes the locks in the order in which CountAttempt does.
+func (w *writing) takeBackAttempt() {
+	if w.Succeeded == nil {
+		return
 	}
+	w.ifAdmitted(`DELETE FROM attempts USING admitted WHERE key = @account::text`,
+		pgx.NamedArgs{"account": w.Succeeded.AccountKey})
+	w.ifAdmitted(`UPDATE attempts SET count = count - 1 FROM admitted WHERE key = @network::text AND count > 0`,
+		pgx.NamedArgs{"network": w.Succeeded.NetworkKey})
 }

@@ -43,8 +43,8 @@ func TestEachVerbIsOneRoundTrip(t *testing.T) {
 		{"Apply that creates", func() error {
 			return db.Apply(ctx, storage.Write{
 				Key: "1", Now: now, Grant: grant, Code: code, Session: session,
-				Consent:       &storage.Consent{UserID: "user", ClientID: "client", GrantedAt: now},
-				ClearAttempts: []string{"a", "b"},
+				Consent:   &storage.Consent{UserID: "user", ClientID: "client", GrantedAt: now},
+				Succeeded: &storage.Success{AccountKey: "a", NetworkKey: "b"},
 			})
 		}},
 		{"Read", func() error {

@@ -23,7 +23,7 @@ func apply(t *tx, w storage.Write) error {
 	steps := []func(*tx, storage.Write) error{
 		useAssertion, redeem, rotate,
 		createGrant, createCode, createRefresh, createAccess,
-		replaceSession, addConsent, clearAttempts,
+		replaceSession, addConsent, takeBackAttempt,
 	}
 	for _, step := range steps {
 		if err := step(t, w); err != nil {
@@ -179,11 +179,13 @@ func addConsent(t *tx, w storage.Write) error {
 	return err
 }
 
-func clearAttempts(t *tx, w storage.Write) error {
-	for _, key := range w.ClearAttempts {
-		if _, err := t.exec(`DELETE FROM attempts WHERE key = ?`, key); err != nil {
-			return err
-		}
+func takeBackAttempt(t *tx, w storage.Write) error {
+	if w.Succeeded == nil {
+		return nil
 	}
-	return nil
+	if _, err := t.exec(`DELETE FROM attempts WHERE key = ?`, w.Succeeded.AccountKey); err != nil {
+		return err
+	}
+	_, err := t.exec(`UPDATE attempts SET count = count - 1 WHERE key = ? AND count > 0`, w.Succeeded.NetworkKey)
+	return err
 }

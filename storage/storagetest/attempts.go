@@ -92,7 +92,9 @@ func testAttemptsWindow(t *testing.T, s *suite) {
 func testAttemptsCleared(t *testing.T, s *suite) {
 	state, err := s.CountAttempt(t.Context(), newAttempt("user"))
 	ok(t, err)
-	s.apply(t, storage.Write{ClearAttempts: []string{state.AccountKey}})
+	_, err = s.CountAttempt(t.Context(), newAttempt("user"))
+	ok(t, err)
+	s.apply(t, storage.Write{Succeeded: &storage.Success{AccountKey: state.AccountKey, NetworkKey: state.NetworkKey}})
 	account, network := s.attempt(t, newAttempt("user"))
 	equal(t, []int{account, network}, []int{1, 2})
 }
@@ -118,7 +120,7 @@ func testAttemptsWhileClearing(t *testing.T, s *suite) {
 			return err
 		}
 		return s.Apply(t.Context(), write(storage.Write{
-			ClearAttempts: []string{a.NetworkKey(), a.AccountKey(s.user.ID)},
+			Succeeded: &storage.Success{AccountKey: a.AccountKey(s.user.ID), NetworkKey: a.NetworkKey()},
 		}))
 	})
 }
