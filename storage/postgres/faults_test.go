@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/gatelodge/gatelodge/internal/pgtest"
 	"github.com/gatelodge/gatelodge/storage"
 	"github.com/gatelodge/gatelodge/storage/postgres"
@@ -21,21 +23,40 @@ import (
 // of connections that are lost: no request fails for that.
 func TestFirstRequestsAfterARestartSucceed(t *testing.T) {
 	t.Parallel()
-	for name, end := range map[string]func(*pgtest.Server){
-		"stopped": (*pgtest.Server).Stop,
-		"killed":  (*pgtest.Server).Kill,
+	directly := func(_ testing.TB, url string) string { return url }
+	for name, test := range map[string]struct {
+		url       func(testing.TB, string) string
+		interrupt func(*testing.T, *pgtest.Server)
+	}{
+		"stopped":                    {directly, func(t *testing.T, s *pgtest.Server) { t.Helper(); s.Stop(); s.Start(t) }},
+		"killed":                     {directly, func(t *testing.T, s *pgtest.Server) { t.Helper(); s.Kill(); s.Start(t) }},
+		"cut off":                    {directly, cutOff},
+		"cut off behind a PgBouncer": {pgtest.PgBouncer, cutOff},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := pgtest.NewServer(t)
-			db := open(t, postgres.Config{URL: server.URL("postgres")})
+			db := open(t, postgres.Config{URL: test.url(t, server.URL("postgres"))})
 			migrate(t, db)
 			saveClient(t, db)
 			requests(t, db)
-			end(server)
-			server.Start(t)
+			test.interrupt(t, server)
 			requests(t, db)
 		})
+	}
+}
+
+// cutOff ends all connections to the server, and waits until they have ended.
+func cutOff(t *testing.T, server *pgtest.Server) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), server.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+		WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`); err != nil {
+		t.Fatal(err)
 	}
 }
 

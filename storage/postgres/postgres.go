@@ -173,6 +173,9 @@ func (db *DB) send(ctx context.Context, fill func(*pgx.Batch)) error {
 	return db.do(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		var b pgx.Batch
 		fill(&b)
+		if b.Len() == 0 {
+			return nil
+		}
 		return refusal(conn.SendBatch(ctx, &b).Close())
 	})
 }

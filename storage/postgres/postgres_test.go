@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"net/url"
 	"testing"
 
 	"github.com/gatelodge/gatelodge/internal/pgtest"
@@ -28,6 +29,16 @@ func TestContractThroughPgBouncer(t *testing.T) {
 	})
 }
 
+// Where no pooler is in between, a URL may ask for prepared statements, which cost
+// PostgreSQL a quarter.
+func TestContractWithPreparedStatements(t *testing.T) {
+	t.Parallel()
+	storagetest.Run(t, func(t *testing.T) storage.Store {
+		t.Helper()
+		return open(t, postgres.Config{URL: withMode(t, pgtest.NewDatabase(t), "cache_statement")})
+	})
+}
+
 // Neon's URLs ask for TLS and channel binding.
 func TestContractOverTLSWithChannelBinding(t *testing.T) {
 	t.Parallel()
@@ -35,6 +46,19 @@ func TestContractOverTLSWithChannelBinding(t *testing.T) {
 		t.Helper()
 		return open(t, postgres.Config{URL: pgtest.TLS(t, pgtest.NewDatabase(t))})
 	})
+}
+
+// withMode returns the URL with a way to send queries.
+func withMode(tb testing.TB, database, mode string) string {
+	tb.Helper()
+	u, err := url.Parse(database)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	query := u.Query()
+	query.Set("default_query_exec_mode", mode)
+	u.RawQuery = query.Encode()
+	return u.String()
 }
 
 // open opens the database for the length of the test.

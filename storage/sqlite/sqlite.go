@@ -11,6 +11,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -77,7 +78,21 @@ func prepare(path string) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", fmt.Errorf("open database %s: %w", path, err)
 	}
-	return path, nil
+	return path, createFile(path)
+}
+
+// createFile makes a file that only its owner can read, before SQLite makes one
+// that all can. An existing one is left alone: to open and close it here would
+// drop the locks that this process has on it.
+func createFile(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the operator's path
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("create database: %w", err)
+	}
+	return f.Close()
 }
 
 func open(ctx context.Context, path string) (*DB, error) {

@@ -127,6 +127,22 @@ func TestPathMayHaveAnyCharacters(t *testing.T) {
 	}
 }
 
+// The database has the hashes of all passwords.
+func TestOnlyTheOwnerCanReadTheFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "gatelodge.db")
+	open(t, path)
+	for _, file := range []string{path, path + "-wal"} {
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode := info.Mode().Perm(); mode&0o077 != 0 {
+			t.Errorf("%s has mode %o", file, mode)
+		}
+	}
+}
+
 // Nothing acknowledged is lost when the process is killed.
 func TestAcknowledgedWritesSurviveKill(t *testing.T) {
 	t.Parallel()
