@@ -16,6 +16,9 @@ func translate(w *work, err error) error {
 	if w.outage != nil {
 		return oauth.Unavailable(w.outage)
 	}
+	if w.denied != nil {
+		return oauth.Refuse(oauth.InvalidGrant, "the username or password is wrong").Because(w.denied)
+	}
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		return e
 	}

@@ -88,6 +88,7 @@ func (e *Engine) exchange(ctx context.Context, r TokenRequest) (*oauth.TokenResp
 	}
 	response, err := e.run(with(ctx, w), w)
 	if w.reused {
+		web.EventOf(ctx).Note = "code or refresh token reused"
 		// The refusal is worth nothing if the grant lives on.
 		if err := e.Store.RevokeGrant(ctx, w.grant.ID, w.now); err != nil {
 			return nil, oauth.Unavailable(err)
@@ -134,13 +135,9 @@ func (e *Engine) plan(ctx context.Context, w *work, r TokenRequest) error {
 		return oauth.Refuse(oauth.UnauthorizedClient, "the client is not registered for this grant type")
 	}
 	switch grantType {
-	case "authorization_code":
-		if w.state.Code != nil {
-			w.nonce = w.state.Code.Nonce
-		}
-		return w.narrow(nil)
-	case "refresh_token":
-		return w.narrow(strings.Fields(r.Form.Get("scope")))
+	case "authorization_code", "refresh_token":
+		w.inherit()
+		return nil
 	case "password":
 		return e.planPassword(ctx, w, r)
 	default:
@@ -148,37 +145,49 @@ func (e *Engine) plan(ctx context.Context, w *work, r TokenRequest) error {
 	}
 }
 
-// narrow gives the access token the grant's scopes and audience, or what the
-// request names of them, RFC 6749 §6 and RFC 8707 §2.2. The grant keeps all.
-func (w *work) narrow(scopes []string) error {
+// inherit takes over what the grant that the code or refresh token belongs to
+// was given, but for what has been taken from the client since.
+func (w *work) inherit() {
 	if w.grant == nil {
-		return nil // fosite will find nothing
+		return // fosite will find nothing
 	}
-	w.audience = w.grant.Audience
-	for _, scope := range w.grant.Scopes {
-		// What has been taken from the client is no longer in its grants.
-		if slices.Contains(client.Scopes(w.client), scope) {
-			w.granted = append(w.granted, scope)
-		}
+	if w.state.Code != nil {
+		w.nonce = w.state.Code.Nonce
 	}
-	w.scopes = w.granted
-	if len(scopes) > 0 {
+	w.granted = only(w.grant.Scopes, client.Scopes(w.client))
+	w.scopes, w.audience = w.granted, w.grant.Audience
+}
+
+// narrow gives the access token no more than what the request names of the
+// grant's scopes and audience, RFC 6749 §6 and RFC 8707 §2.2. The grant keeps
+// all. It waits until the code or refresh token has been found to be good: a
+// stolen one must not escape notice by asking for too much.
+func (w *work) narrow() error {
+	if w.state.Grant == nil {
+		return nil // what is granted now has been planned so
+	}
+	if scopes := strings.Fields(w.form.Get("scope")); w.state.Refresh != nil && len(scopes) > 0 {
 		if !subset(scopes, w.granted) {
 			return oauth.Refuse(oauth.InvalidScope, "the scope is more than what was granted")
 		}
-		w.scopes = scopes
+		w.scopes = only(w.granted, scopes)
 	}
 	if resources := w.form["resource"]; len(resources) > 0 {
 		if !subset(resources, w.audience) {
 			return oauth.Refuse(oauth.InvalidTarget, "the resource is not among those that were granted")
 		}
-		w.audience = resources
+		w.audience = only(w.audience, resources)
 	}
 	return nil
 }
 
 func subset(some, all []string) bool {
 	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
+}
+
+// only returns those of all that are wanted.
+func only(all, wanted []string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return !slices.Contains(wanted, s) })
 }
 
 // run lets fosite check the request and build the response.
@@ -190,6 +199,9 @@ func (e *Engine) run(ctx context.Context, w *work) (*oauth.TokenResponse, error)
 	}
 	for _, scope := range w.granted {
 		request.GrantScope(scope)
+	}
+	if err := w.narrow(); err != nil {
+		return nil, err
 	}
 	response, err := e.fosite.NewAccessResponse(ctx, request)
 	if err != nil {
@@ -248,6 +260,8 @@ func (e *Engine) apply(ctx context.Context, w *work) error {
 		return err
 	case errors.Is(err, storage.ErrReplayed):
 		return oauth.Refuse(oauth.InvalidClient, "client authentication failed").Because(err)
+	case errors.Is(err, storage.ErrNotFound): // deleted since it was read
+		return oauth.Refuse(oauth.InvalidGrant, "the client or the person is gone").Because(err)
 	default:
 		return oauth.Unavailable(err)
 	}
@@ -258,6 +272,9 @@ func (e *Engine) apply(ctx context.Context, w *work) error {
 //
 // [RFC 6749 §4.4]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4
 func (e *Engine) planClientCredentials(ctx context.Context, w *work) error {
+	if client.IsPublic(w.client) {
+		return oauth.Refuse(oauth.UnauthorizedClient, "a public client may not use this grant type")
+	}
 	catalogue, err := e.Directory.Catalogue(ctx)
 	if err != nil {
 		return oauth.Unavailable(err)
@@ -269,8 +286,8 @@ func (e *Engine) planClientCredentials(ctx context.Context, w *work) error {
 	if !subset(requested, own) {
 		return oauth.Refuse(oauth.InvalidScope, "the client may not ask for this scope on its own behalf")
 	}
-	if w.scopes = requested; len(requested) == 0 {
-		w.scopes = own
+	if w.scopes = own; len(requested) > 0 {
+		w.scopes = only(own, requested)
 	}
 	w.audience, err = client.Audience(w.client, catalogue, w.scopes, w.form["resource"], e.Config.Issuer)
 	if err != nil {
@@ -323,6 +340,8 @@ func (e *Engine) planPassword(ctx context.Context, w *work, r TokenRequest) erro
 func (e *Engine) authenticate(ctx context.Context, w *work, login account.Login) error {
 	outcome, err := e.Authenticator.Authenticate(ctx, login)
 	if errors.Is(err, account.ErrDenied) {
+		web.EventOf(ctx).Note = "sign-in denied"
+		w.denied = err
 		return fosite.ErrNotFound
 	}
 	if err != nil {
@@ -331,7 +350,7 @@ func (e *Engine) authenticate(ctx context.Context, w *work, login account.Login)
 	}
 	w.user = &outcome.User
 	w.grant.UserID = outcome.User.ID
-	w.write.ClearAttempts = outcome.ClearAttempts
+	w.write.Succeeded = outcome.Succeeded
 	web.EventOf(ctx).Trouble = outcome.NotUpgraded
 	return nil
 }

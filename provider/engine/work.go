@@ -35,6 +35,8 @@ type work struct {
 
 	// authenticate checks a person's password, for the password grant.
 	authenticate func(ctx context.Context, username, password string) error
+	// denied is why the person may not sign in, for the log.
+	denied error
 	// outage is why the database could not answer.
 	outage error
 	// reused: a code or refresh token came back that ends its grant.

@@ -94,8 +94,8 @@ func AsError(err error) *Error {
 	return Refuse(ServerError, "something went wrong on our side").Because(err)
 }
 
-// Unavailable reports that the database did not answer. An outage is never a
-// refusal.
+// Unavailable reports that the database did not answer, or that there is too
+// much to do. An outage is never a refusal.
 func Unavailable(cause error) *Error {
-	return Refuse(TemporarilyUnavailable, "the service cannot reach its database at the moment, try again shortly").Because(cause)
+	return Refuse(TemporarilyUnavailable, "the service cannot answer at the moment, try again shortly").Because(cause)
 }
