@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/gatelodge/gatelodge/provider/oauth"
 )
@@ -48,6 +50,12 @@ func Body(r *http.Request) (string, error) {
 	return string(raw), nil
 }
 
+// malformed: parameters are UTF-8, RFC 6749 Appendix B, and no database keeps a
+// NUL in a text.
+func malformed(value string) bool {
+	return !utf8.ValidString(value) || strings.ContainsRune(value, 0)
+}
+
 // Parameters parses an encoded query or body under the rules of [Form].
 func Parameters(encoded string, repeatable ...string) (url.Values, error) {
 	form, err := url.ParseQuery(encoded)
@@ -57,6 +65,9 @@ func Parameters(encoded string, repeatable ...string) (url.Values, error) {
 	for name, values := range form {
 		if len(values) > 1 && !slices.Contains(repeatable, name) {
 			return nil, oauth.Refuse(oauth.InvalidRequest, "a parameter was sent more than once")
+		}
+		if slices.ContainsFunc(values, malformed) {
+			return nil, oauth.Refuse(oauth.InvalidRequest, "a parameter is not text in UTF-8")
 		}
 		if len(values) == 1 && values[0] == "" {
 			delete(form, name)

@@ -56,7 +56,7 @@ func fromAssertion(form url.Values) (Credentials, error) {
 	if form.Get("client_assertion_type") != assertionType {
 		return Credentials{}, oauth.Refuse(oauth.InvalidRequest, "client_assertion_type must be "+assertionType)
 	}
-	c := Credentials{ClientID: form.Get("client_id"), assertion: form.Get("client_assertion")}
+	c := Credentials{assertion: form.Get("client_assertion")}
 	jws, err := parse(c.assertion)
 	if err != nil {
 		return Credentials{}, refuse("the assertion is not a JWS with an accepted algorithm")
@@ -65,9 +65,7 @@ func fromAssertion(form url.Values) (Credentials, error) {
 	if err := json.Unmarshal(jws.UnsafePayloadWithoutVerification(), &claims); err != nil {
 		return Credentials{}, refuse("the assertion's claims are malformed")
 	}
-	if c.ClientID == "" {
-		c.ClientID = claims.Subject
-	}
+	c.ClientID = claims.Subject
 	return c, nil
 }
 

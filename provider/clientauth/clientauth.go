@@ -4,6 +4,7 @@
 package clientauth
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"time"
@@ -26,49 +27,55 @@ type Credentials struct {
 // [RFC 6749 §2.3]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3
 func Identify(r *http.Request, form url.Values) (Credentials, error) {
 	var found []Credentials
+	names := []string{form.Get("client_id")}
 	if id, password, ok := r.BasicAuth(); ok {
-		found = append(found, basic(id, password))
+		c := basic(id, password)
+		names = append(names, c.ClientID)
+		if len(c.secrets) > 0 {
+			found = append(found, c)
+		}
 	} else if r.Header.Get("Authorization") != "" {
 		return Credentials{}, oauth.Refuse(oauth.InvalidClient, "the Authorization header must use the Basic scheme")
 	}
 	if form.Has("client_secret") {
-		found = append(found, Credentials{ClientID: form.Get("client_id"), secrets: form["client_secret"]})
+		found = append(found, Credentials{secrets: form["client_secret"]})
 	}
 	if form.Has("client_assertion") || form.Has("client_assertion_type") {
 		c, err := fromAssertion(form)
 		if err != nil {
 			return Credentials{}, err
 		}
+		names = append(names, c.ClientID)
 		found = append(found, c)
 	}
-	return one(found, form.Get("client_id"))
+	return one(found, names)
 }
 
 // one makes sure that all that the request says of its client agrees.
-func one(found []Credentials, clientID string) (Credentials, error) {
-	// A public client may send Basic with an empty password: that is a
-	// client_id and no credential, RFC 6749 §2.3.1.
-	if len(found) == 2 && len(found[0].secrets) == 0 && found[0].assertion == "" {
-		found = found[1:]
-	}
-	switch {
-	case len(found) > 1:
+func one(found []Credentials, names []string) (Credentials, error) {
+	var c Credentials
+	switch len(found) {
+	case 0:
+	case 1:
+		c = found[0]
+	default:
 		return Credentials{}, oauth.Refuse(oauth.InvalidRequest, "only one way of client authentication may be used at a time")
-	case len(found) == 0 && clientID == "":
-		return Credentials{}, oauth.Refuse(oauth.InvalidClient, "client authentication is missing")
-	case len(found) == 0:
-		return Credentials{ClientID: clientID}, nil
-	case found[0].ClientID == "":
-		return Credentials{}, oauth.Refuse(oauth.InvalidClient, "client_id is missing")
-	case clientID != "" && clientID != found[0].ClientID:
-		return Credentials{}, oauth.Refuse(oauth.InvalidRequest, "client_id is not the one that the credentials belong to")
 	}
-	return found[0], nil
+	for _, name := range names {
+		if c.ClientID = cmp.Or(c.ClientID, name); name != "" && name != c.ClientID {
+			return Credentials{}, oauth.Refuse(oauth.InvalidRequest, "client_id is not the one that the credentials belong to")
+		}
+	}
+	if c.ClientID == "" {
+		return Credentials{}, oauth.Refuse(oauth.InvalidClient, "client authentication is missing")
+	}
+	return c, nil
 }
 
 // basic decodes the user and password of a Basic header. They should be
 // form-encoded, RFC 6749 §2.3.1, but many clients send them as they are, so
-// that both readings are tried.
+// that both readings are tried. An empty password is no credential: some public
+// clients name themselves that way.
 func basic(id, password string) Credentials {
 	c := Credentials{ClientID: decoded(id)}
 	if password != "" {
