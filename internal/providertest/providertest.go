@@ -114,7 +114,10 @@ func New(t testing.TB, o Options) *Provider {
 	}
 	p.Server.Config.Handler = handler
 	p.Start()
-	t.Cleanup(p.Server.Close)
+	t.Cleanup(func() {
+		p.Server.Close()
+		_ = p.Keys.Close()
+	})
 	return p
 }
 
