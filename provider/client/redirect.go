@@ -1,9 +1,9 @@
 package client
 
 import (
-	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gatelodge/gatelodge/storage"
@@ -37,19 +37,19 @@ func withoutLoopbackPort(uri string) (string, bool) {
 	if end < 0 {
 		end = len(rest)
 	}
-	host, port, err := net.SplitHostPort(rest[:end])
-	if err != nil {
-		host, port = rest[:end], ""
+	host, path := rest[:end], rest[end:]
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		if _, err := strconv.ParseUint(host[i+1:], 10, 16); err != nil {
+			return "", false
+		}
+		host = host[:i]
 	}
-	switch strings.Trim(host, "[]") {
-	case "127.0.0.1", "::1", "localhost":
+	switch host {
+	case "127.0.0.1", "[::1]", "localhost":
+		return "http://" + host + path, true
 	default:
 		return "", false
 	}
-	if strings.Trim(port, "0123456789") != "" {
-		return "", false
-	}
-	return "http://" + strings.Trim(host, "[]") + rest[end:], true
 }
 
 // AnyoneCanListen reports whether the redirect URI leads to a program on the
