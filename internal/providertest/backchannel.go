@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -220,4 +222,31 @@ func (p *Provider) CleanUp(t testing.TB) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// SignJWT signs claims as a client of ours may, with members of its choice in the
+// header.
+func SignJWT(t testing.TB, alg string, key any, claims any, header map[string]any) string {
+	t.Helper()
+	o := &jose.SignerOptions{}
+	for name, value := range header {
+		o.WithHeader(jose.HeaderKey(name), value)
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(alg), Key: key}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jws, err := signer.Sign(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compact, err := jws.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compact
 }

@@ -69,32 +69,7 @@ func (s *signer) claims(changes map[string]any) map[string]any {
 // sign signs an assertion with the client's key.
 func (s *signer) sign(t *testing.T, changes map[string]any) string {
 	t.Helper()
-	return sign(t, "ES256", s.key, s.claims(changes), map[string]any{"kid": "a-key"})
-}
-
-func sign(t *testing.T, alg string, key any, claims any, header map[string]any) string {
-	t.Helper()
-	o := &jose.SignerOptions{}
-	for name, value := range header {
-		o.WithHeader(jose.HeaderKey(name), value)
-	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(alg), Key: key}, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		t.Fatal(err)
-	}
-	jws, err := signer.Sign(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	compact, err := jws.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return compact
+	return providertest.SignJWT(t, "ES256", s.key, s.claims(changes), map[string]any{"kid": "a-key"})
 }
 
 // anyJWT is a JWT that might be the assertion of a client.
@@ -104,7 +79,7 @@ func anyJWT(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sign(t, "EdDSA", key, map[string]any{"sub": id}, nil)
+	return providertest.SignJWT(t, "EdDSA", key, map[string]any{"sub": id}, nil)
 }
 
 func withAssertion(form url.Values, assertion string) url.Values {
@@ -206,21 +181,21 @@ func TestAssertionSignature(t *testing.T) {
 		assertion string
 		good      bool
 	}{
-		"ES256":           {sign(t, "ES256", s.key, s.claims(nil), kid("a-key")), true},
-		"RS256":           {sign(t, "RS256", rsaKey, s.claims(nil), kid("rsa")), true},
-		"PS256":           {sign(t, "PS256", rsaKey, s.claims(nil), kid("rsa")), true},
-		"EdDSA":           {sign(t, "EdDSA", edKey, s.claims(nil), kid("ed")), true},
-		"without a kid":   {sign(t, "ES256", s.key, s.claims(nil), nil), true},
-		"another typ":     {sign(t, "ES256", s.key, s.claims(nil), map[string]any{"typ": "client-authentication+jwt"}), true},
-		"an unknown key":  {sign(t, "ES256", other, s.claims(nil), kid("a-key")), false},
-		"an unknown kid":  {sign(t, "ES256", s.key, s.claims(nil), kid("b-key")), false},
-		"another's kid":   {sign(t, "RS256", rsaKey, s.claims(nil), kid("a-key")), false},
-		"not the key's":   {sign(t, "RS256", rsaKey, s.claims(nil), kid("rsa-only-ps")), false},
-		"RS512":           {sign(t, "RS512", rsaKey, s.claims(nil), kid("rsa")), false},
-		"HS256":           {sign(t, "HS256", []byte("a secret that is in the key set by mistake"), s.claims(nil), kid("oct")), false},
-		"HS256, the RSA":  {sign(t, "HS256", modulus, s.claims(nil), kid("rsa")), false},
-		"key in the JWT":  {sign(t, "ES256", other, s.claims(nil), map[string]any{"jwk": jose.JSONWebKey{Key: other.Public()}}), false},
-		"an unknown crit": {sign(t, "ES256", s.key, s.claims(nil), map[string]any{"crit": []string{"x"}, "x": 1}), false},
+		"ES256":           {providertest.SignJWT(t, "ES256", s.key, s.claims(nil), kid("a-key")), true},
+		"RS256":           {providertest.SignJWT(t, "RS256", rsaKey, s.claims(nil), kid("rsa")), true},
+		"PS256":           {providertest.SignJWT(t, "PS256", rsaKey, s.claims(nil), kid("rsa")), true},
+		"EdDSA":           {providertest.SignJWT(t, "EdDSA", edKey, s.claims(nil), kid("ed")), true},
+		"without a kid":   {providertest.SignJWT(t, "ES256", s.key, s.claims(nil), nil), true},
+		"another typ":     {providertest.SignJWT(t, "ES256", s.key, s.claims(nil), map[string]any{"typ": "client-authentication+jwt"}), true},
+		"an unknown key":  {providertest.SignJWT(t, "ES256", other, s.claims(nil), kid("a-key")), false},
+		"an unknown kid":  {providertest.SignJWT(t, "ES256", s.key, s.claims(nil), kid("b-key")), false},
+		"another's kid":   {providertest.SignJWT(t, "RS256", rsaKey, s.claims(nil), kid("a-key")), false},
+		"not the key's":   {providertest.SignJWT(t, "RS256", rsaKey, s.claims(nil), kid("rsa-only-ps")), false},
+		"RS512":           {providertest.SignJWT(t, "RS512", rsaKey, s.claims(nil), kid("rsa")), false},
+		"HS256":           {providertest.SignJWT(t, "HS256", []byte("a secret that is in the key set by mistake"), s.claims(nil), kid("oct")), false},
+		"HS256, the RSA":  {providertest.SignJWT(t, "HS256", modulus, s.claims(nil), kid("rsa")), false},
+		"key in the JWT":  {providertest.SignJWT(t, "ES256", other, s.claims(nil), map[string]any{"jwk": jose.JSONWebKey{Key: other.Public()}}), false},
+		"an unknown crit": {providertest.SignJWT(t, "ES256", s.key, s.claims(nil), map[string]any{"crit": []string{"x"}, "x": 1}), false},
 		"none":            {"eyJhbGciOiJub25lIn0." + part(t, s.claims(nil)) + ".", false},
 		"no JWT":          {"x.y.z", false},
 		"two parts":       {"eyJhbGciOiJFUzI1NiJ9." + part(t, s.claims(nil)), false},
