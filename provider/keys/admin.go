@@ -31,9 +31,9 @@ type Key struct {
 
 // List returns the stored keys, oldest first. It needs no [Ring.Load].
 func (r *Ring) List(ctx context.Context) ([]Key, error) {
-	records, err := r.store.SigningKeys(ctx)
+	records, err := r.records(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list signing keys: %w", err)
+		return nil, err
 	}
 	now := r.now()
 	list := make([]Key, 0, len(records))

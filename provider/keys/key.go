@@ -182,7 +182,7 @@ func (k *key) verify(input, signature []byte) bool {
 // snapshot is the state of all keys at one time. It does not change.
 type snapshot struct {
 	readAt time.Time
-	all    []*key // oldest first
+	all    []*key // in the order in which they begin to sign
 	byHead map[string]*key
 	jwks   []byte
 	etag   string
@@ -215,9 +215,9 @@ func (s *snapshot) find(kid string) *key {
 
 // newest returns the newest key of the algorithm, or nil.
 func (s *snapshot) newest(alg string) *key {
-	for i := len(s.all) - 1; i >= 0; i-- {
-		if s.all[i].Algorithm == alg {
-			return s.all[i]
+	for _, k := range slices.Backward(s.all) {
+		if k.Algorithm == alg {
+			return k
 		}
 	}
 	return nil

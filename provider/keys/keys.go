@@ -16,10 +16,12 @@
 package keys
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -117,9 +119,9 @@ func (r *Ring) Load(ctx context.Context) error {
 // read makes the stored keys the current ones.
 func (r *Ring) read(ctx context.Context) error {
 	now := r.now()
-	records, err := r.store.SigningKeys(ctx)
+	records, err := r.records(ctx)
 	if err != nil {
-		return fmt.Errorf("read signing keys: %w", err)
+		return err
 	}
 	known := r.current.Load()
 	keys := make([]*key, 0, len(records))
@@ -132,6 +134,19 @@ func (r *Ring) read(ctx context.Context) error {
 	}
 	r.current.Store(newSnapshot(keys, now))
 	return nil
+}
+
+// records returns the stored keys in the order in which they begin to sign. A
+// key begins later than the one that it follows, whatever the nodes' clocks.
+func (r *Ring) records(ctx context.Context) ([]storage.SigningKey, error) {
+	records, err := r.store.SigningKeys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read signing keys: %w", err)
+	}
+	slices.SortFunc(records, func(a, b storage.SigningKey) int {
+		return cmp.Or(a.ActiveAt.Compare(b.ActiveAt), cmp.Compare(a.ID, b.ID))
+	})
+	return records, nil
 }
 
 // maintain writes what is due, and reports whether that changed the keys.

@@ -45,10 +45,10 @@ func (l *reload) running() bool {
 
 // recent returns the keys as they are in memory. If they were read some time
 // ago, new ones are looked for in the background.
-func (r *Ring) recent() *snapshot {
+func (r *Ring) recent(ctx context.Context) *snapshot {
 	s := r.current.Load()
 	if now := r.now(); now.Sub(s.readAt) >= refreshAfter {
-		r.reload(now)
+		r.reload(ctx, now)
 	}
 	return s
 }
@@ -56,22 +56,24 @@ func (r *Ring) recent() *snapshot {
 // fresh is recent, but waits for keys that are older than MaxAge, once: in an
 // outage we go on with what we have.
 func (r *Ring) fresh(ctx context.Context) *snapshot {
-	s, now := r.recent(), r.now()
+	s, now := r.recent(ctx), r.now()
 	if now.Sub(s.readAt) < MaxAge {
 		return s
 	}
-	if l := r.reload(now); !l.retry {
+	if l := r.reload(ctx, now); !l.retry {
 		_ = l.wait(ctx) // logged by the reload itself
 	}
 	return r.current.Load()
 }
 
 // refresh looks for new keys and waits for them.
-func (r *Ring) refresh(ctx context.Context) error { return r.reload(r.now()).wait(ctx) }
+func (r *Ring) refresh(ctx context.Context) error {
+	return r.reload(ctx, r.now()).wait(ctx)
+}
 
 // reload starts to load the keys and returns at once. If that is under way or
-// has just been done, it returns that.
-func (r *Ring) reload(now time.Time) *reload {
+// has just been done, it returns that. The request that starts it does not end it.
+func (r *Ring) reload(ctx context.Context, now time.Time) *reload {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last := r.last
@@ -86,7 +88,7 @@ func (r *Ring) reload(now time.Time) *reload {
 	}
 	r.reloads.Go(func() {
 		defer close(l.done)
-		ctx, cancel := context.WithTimeout(context.Background(), reloadTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloadTimeout)
 		defer cancel()
 		if l.err = r.Load(ctx); l.err != nil {
 			r.log.WarnContext(ctx, "signing keys not refreshed, going on with those in memory",
