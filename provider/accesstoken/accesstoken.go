@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatelodge/gatelodge/provider/keys"
 	"github.com/gatelodge/gatelodge/storage"
 )
 
@@ -104,15 +105,19 @@ type Presented struct {
 	token Token
 }
 
-// Parse looks at the form and the signature of a token, without asking the
-// database. It fails with [ErrInactive].
+// Parse looks at the form and the signature of a token. It asks the database
+// only about a key that may be new. It fails with [ErrInactive]; any other error
+// is an outage.
 func (v *Verifier) Parse(ctx context.Context, raw string) (*Presented, error) {
 	if strings.HasPrefix(raw, OpaquePrefix) {
 		return &Presented{Token{Opaque: true, Hash: storage.HashOf(raw)}}, nil
 	}
 	payload, err := v.Keys.Verify(ctx, raw, Type)
-	if err != nil {
+	if errors.Is(err, keys.ErrInvalid) {
 		return nil, fmt.Errorf("%w: %w", ErrInactive, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("verify an access token: %w", err)
 	}
 	p := &Presented{}
 	if err := json.Unmarshal(payload, &p.token.Claims); err != nil {
