@@ -55,7 +55,7 @@ func (p *process) startBouncer(server *url.URL) (host string, err error) {
 	if err != nil {
 		return "", err
 	}
-	dir, err := tempDir()
+	dir, err := tempDir(scratch())
 	if err != nil {
 		return "", err
 	}

@@ -89,7 +89,7 @@ func (p *process) start() (err error) {
 	if p.base = os.Getenv("GATELODGE_TEST_DATABASE_URL"); p.base != "" {
 		return nil
 	}
-	if p.server, err = startServer("-c", "fsync=off"); err != nil {
+	if p.server, err = StartServer(scratch(), "-c", "fsync=off"); err != nil {
 		return err
 	}
 	p.base = p.server.URL("postgres")
@@ -130,7 +130,7 @@ func (p *process) stop() {
 		bouncer.stop(os.Interrupt)
 	}
 	if p.server != nil {
-		p.server.remove()
+		p.server.Remove()
 		return
 	}
 	if p.template != "" {

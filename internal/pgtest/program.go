@@ -105,9 +105,10 @@ func owner() (uid, gid int, err error) {
 	return uid, gid, err
 }
 
-// tempDir makes a directory that belongs to the user whom servers run as.
-func tempDir() (string, error) {
-	dir, err := os.MkdirTemp(scratch(), "gatelodge-pgtest-")
+// tempDir makes a directory below parent that belongs to the user whom servers run
+// as.
+func tempDir(parent string) (string, error) {
+	dir, err := os.MkdirTemp(parent, "gatelodge-pgtest-")
 	if err != nil {
 		return "", err
 	}

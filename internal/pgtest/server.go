@@ -27,11 +27,11 @@ type Server struct {
 // NewServer starts a server that ends with the test: for tests that stop it.
 func NewServer(tb testing.TB) *Server {
 	tb.Helper()
-	s, err := startServer()
+	s, err := StartServer(scratch())
 	if err != nil {
 		tb.Fatalf("start PostgreSQL: %v", err)
 	}
-	tb.Cleanup(s.remove)
+	tb.Cleanup(s.Remove)
 	return s
 }
 
@@ -59,13 +59,16 @@ func (s *Server) Stop() { s.program.stop(os.Interrupt) }
 // Kill ends the server as a crash does: its next start has to recover.
 func (s *Server) Kill() { s.program.stop(syscall.SIGQUIT) }
 
-func startServer(options ...string) (*Server, error) {
+// StartServer starts a server that keeps its data in a directory of its own below
+// parent, or the usual place if that is "", until it is removed. The options are
+// those of the program postgres.
+func StartServer(parent string, options ...string) (*Server, error) {
 	initdb, err := find("initdb", "postgresql", "/usr/lib/postgresql/*/bin/initdb")
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{bin: filepath.Dir(initdb), options: options}
-	if s.dir, err = tempDir(); err != nil {
+	if s.dir, err = tempDir(parent); err != nil {
 		return nil, err
 	}
 	if s.port, err = freePort(); err == nil {
@@ -117,7 +120,8 @@ func (s *Server) path(names ...string) string {
 	return filepath.Join(append([]string{s.dir}, names...)...)
 }
 
-func (s *Server) remove() {
+// Remove ends the server and deletes its data.
+func (s *Server) Remove() {
 	s.program.stop(syscall.SIGQUIT)
 	if err := os.RemoveAll(s.dir); err != nil {
 		fmt.Fprintln(os.Stderr, "remove PostgreSQL data:", err)
