@@ -35,6 +35,7 @@ const (
 	Username     = "alex@example.com"
 	Password     = "correct horse battery staple"
 	UserID       = "user-alex"
+	MasterSecret = "a master secret for tests, 32 bytes or more"
 )
 
 // Provider is a running provider.
@@ -75,6 +76,10 @@ type Options struct {
 	Configure func(*config.Config)
 	// Log receives the log; nowhere if nil.
 	Log io.Writer
+	// Secrets is the master secret; that of most tests if nil.
+	Secrets *secret.Keys
+	// Argon2 is how passwords are hashed: as cheaply as can be unless set.
+	Argon2 account.Argon2
 }
 
 // New starts a provider with the fixtures. It ends with the test.
@@ -86,10 +91,10 @@ func New(t testing.TB, o Options) *Provider {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	secrets, err := secret.New("a master secret for tests, 32 bytes or more")
-	if err != nil {
-		t.Fatal(err)
+	if o.Secrets == nil {
+		o.Secrets = Secrets(t, MasterSecret)
 	}
+	secrets := o.Secrets
 	p := &Provider{Store: o.Store, Secrets: secrets, Clock: &Clock{now: time.Now().UTC().Truncate(time.Second)}}
 	p.Config = config.Default()
 	p.Server = httptest.NewUnstartedServer(nil)
@@ -100,8 +105,10 @@ func New(t testing.TB, o Options) *Provider {
 	log := slog.New(slog.NewJSONHandler(o.Log, nil))
 	p.Keys = keys.New(keys.Config{Algorithms: p.Config.Keys.Algorithms}, o.Store, secrets, p.Clock.Now, log)
 	p.loadKeys(t)
-	// The cheapest hash that is argon2id: its cost is not what these tests prove.
-	hasher, err := account.NewHasher(account.Argon2{MemoryKiB: 8, Time: 1, Threads: 1})
+	if o.Argon2 == (account.Argon2{}) {
+		o.Argon2 = account.Argon2{MemoryKiB: 8, Time: 1, Threads: 1} // what it costs is not what tests prove
+	}
+	hasher, err := account.NewHasher(o.Argon2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,6 +126,16 @@ func New(t testing.TB, o Options) *Provider {
 		_ = p.Keys.Close()
 	})
 	return p
+}
+
+// Secrets returns the keys of master secrets, the current one first.
+func Secrets(t testing.TB, current string, previous ...string) *secret.Keys {
+	t.Helper()
+	secrets, err := secret.New(current, previous...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return secrets
 }
 
 func (p *Provider) fixtures(t testing.TB, hasher *account.Hasher) {

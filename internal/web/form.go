@@ -50,9 +50,11 @@ func Body(r *http.Request) (string, error) {
 	return string(raw), nil
 }
 
-// malformed: parameters are UTF-8, RFC 6749 Appendix B, and no database keeps a
-// NUL in a text.
-func malformed(value string) bool {
+// Malformed reports whether a parameter is no text: they are UTF-8,
+// [RFC 6749 Appendix B], and no database keeps a NUL in a text.
+//
+// [RFC 6749 Appendix B]: https://www.rfc-editor.org/rfc/rfc6749#appendix-B
+func Malformed(value string) bool {
 	return !utf8.ValidString(value) || strings.ContainsRune(value, 0)
 }
 
@@ -66,7 +68,7 @@ func Parameters(encoded string, repeatable ...string) (url.Values, error) {
 		if len(values) > 1 && !slices.Contains(repeatable, name) {
 			return nil, oauth.Refuse(oauth.InvalidRequest, "a parameter was sent more than once")
 		}
-		if slices.ContainsFunc(values, malformed) {
+		if slices.ContainsFunc(values, Malformed) {
 			return nil, oauth.Refuse(oauth.InvalidRequest, "a parameter is not text in UTF-8")
 		}
 		if len(values) == 1 && values[0] == "" {

@@ -72,11 +72,28 @@ func (h *Handler) Routes(r chi.Router) {
 	r.Get("/authorize", web.Handle(h.page, h.authorize))
 	r.Post("/authorize", web.Handle(h.page, h.authorizePost))
 	r.Group(func(r chi.Router) {
-		r.Use(http.NewCrossOriginProtection().Handler)
-		r.Post("/login", web.Handle(h.page, h.login))
-		r.Post("/login/switch", web.Handle(h.page, h.switchAccount))
-		r.Post("/consent", web.Handle(h.page, h.consent))
+		r.Use(h.ownForms)
+		for path, step := range map[string]web.Handler{
+			"/login": h.login, "/login/switch": h.switchAccount, "/consent": h.consent,
+		} {
+			r.Post(path, web.Handle(h.page, step))
+			// Whoever comes back to the address alone has no request any more.
+			r.Get(path, web.Handle(h.page, func(http.ResponseWriter, *http.Request) error { return expired() }))
+		}
 	})
+}
+
+// ownForms refuses the forms that another site has sent. Ours have the issuer's
+// origin, whichever Host a proxy in between names.
+func (h *Handler) ownForms(next http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	if issuer, err := url.Parse(h.Issuer); err == nil {
+		_ = protection.AddTrustedOrigin(issuer.Scheme + "://" + issuer.Host)
+	}
+	protection.SetDenyHandler(web.Handle(h.page, func(http.ResponseWriter, *http.Request) error {
+		return oauth.Refuse(oauth.AccessDenied, "the form was sent by another site")
+	}))
+	return protection.Handler(next)
 }
 
 // flow is one authorization request on its way through the steps.
@@ -112,9 +129,9 @@ type flow struct {
 //
 // [RFC 6749 §3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-3.1
 func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) error {
-	form, err := url.ParseQuery(r.URL.RawQuery)
+	form, err := parse(r.URL.RawQuery)
 	if err != nil {
-		return oauth.Refuse(oauth.InvalidRequest, "the parameters are not properly encoded").Because(err)
+		return err
 	}
 	hash, _ := h.Cookies.Session(r)
 	f, err := h.begin(r.Context(), form, h.Now(), hash)
@@ -127,9 +144,20 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) error {
 	return h.next(w, r, f)
 }
 
-// maxRedirect is how long our own URL may get when a POST is made a GET, in
-// bytes, below the limit on request headers.
-const maxRedirect = 8 << 10
+// maxRequest is how long an encoded request may be, in bytes, so that a POST of
+// it can be made a GET, and what a page carries of it be posted back.
+const maxRequest = 8 << 10
+
+func parse(encoded string) (url.Values, error) {
+	if len(encoded) > maxRequest {
+		return nil, oauth.Refuse(oauth.InvalidRequest, "the authorization request is too long")
+	}
+	form, err := url.ParseQuery(encoded)
+	if err != nil {
+		return nil, oauth.Refuse(oauth.InvalidRequest, "the parameters are not properly encoded").Because(err)
+	}
+	return form, nil
+}
 
 // authorizePost serves POST /authorize by sending the browser to the same
 // request as a GET: on a form posted by another site the browser leaves out the
@@ -139,10 +167,11 @@ func (h *Handler) authorizePost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if len(encoded) > maxRedirect {
-		return oauth.Refuse(oauth.InvalidRequest, "the authorization request is too long")
+	form, err := parse(encoded)
+	if err != nil {
+		return err
 	}
-	redirect(w, h.Issuer+"/authorize?"+encoded)
+	redirect(w, h.Issuer+"/authorize?"+form.Encode())
 	return nil
 }
 

@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 
+	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/accesstoken"
 	"github.com/gatelodge/gatelodge/provider/client"
+	"github.com/gatelodge/gatelodge/provider/keys"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 )
 
@@ -20,6 +23,7 @@ type check func(*Handler, context.Context, *flow) error
 func checks() []check {
 	return []check{
 		checkDuplicates,
+		checkEncoding,
 		checkRequestObject,
 		checkResponseType,
 		checkResponseMode,
@@ -52,14 +56,24 @@ func checkDuplicates(_ *Handler, _ context.Context, f *flow) error {
 	return nil
 }
 
+// Parameters are text, RFC 6749 Appendix B.
+func checkEncoding(_ *Handler, _ context.Context, f *flow) error {
+	for _, values := range f.request.Form {
+		if slices.ContainsFunc(values, web.Malformed) {
+			return oauth.Refuse(oauth.InvalidRequest, "a parameter is not text in UTF-8")
+		}
+	}
+	return nil
+}
+
 // What we do not understand and must not ignore, OpenID Connect Core §3.1.2.6.
 func checkRequestObject(_ *Handler, _ context.Context, f *flow) error {
 	switch form := f.request.Form; {
-	case form.Has("request"):
+	case form.Get("request") != "":
 		return oauth.Refuse(oauth.RequestNotSupported, "request objects are not supported")
-	case form.Has("request_uri"):
+	case form.Get("request_uri") != "":
 		return oauth.Refuse(oauth.RequestURINotSupported, "request_uri is not supported")
-	case form.Has("registration"):
+	case form.Get("registration") != "":
 		return oauth.Refuse(oauth.RegistrationNotSupported, "registration is not supported")
 	}
 	return nil
@@ -80,8 +94,8 @@ func checkResponseType(_ *Handler, _ context.Context, f *flow) error {
 
 // response_mode, OAuth 2.0 Multiple Response Type Encoding Practices §2.1.
 func checkResponseMode(_ *Handler, _ context.Context, f *flow) error {
-	if mode := f.request.ResponseMode; mode != "" && !slices.Contains(oauth.ResponseModes(), mode) {
-		return oauth.Refuse(oauth.InvalidRequest, "the response_mode is not supported")
+	if mode := f.request.ResponseMode; mode != "" && !f.request.Takes(mode) {
+		return oauth.Refuse(oauth.InvalidRequest, "the response_mode is not supported, or not for this redirect_uri")
 	}
 	return nil
 }
@@ -174,8 +188,11 @@ func checkIDTokenHint(h *Handler, ctx context.Context, f *flow) error {
 		return nil
 	}
 	payload, err := h.Keys.Verify(ctx, f.request.IDTokenHint, "JWT")
-	if err != nil {
+	switch {
+	case errors.Is(err, keys.ErrInvalid):
 		return oauth.Refuse(oauth.InvalidRequest, "id_token_hint is not an ID token of ours").Because(err)
+	case err != nil:
+		return oauth.Unavailable(err)
 	}
 	var hint struct {
 		Issuer   string               `json:"iss"`

@@ -2,6 +2,7 @@ package authorize
 
 import (
 	"crypto/rand"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -119,7 +120,10 @@ func (h *Handler) commit(w http.ResponseWriter, r *http.Request, f *flow) error 
 		return nil
 	}
 	f.write.Key = rand.Text()
-	if err := h.Store.Apply(r.Context(), f.write); err != nil {
+	switch err := h.Store.Apply(r.Context(), f.write); {
+	case errors.Is(err, storage.ErrNotFound): // deleted since it was read
+		return oauth.Refuse(oauth.InvalidRequest, "the application or the account is no longer there")
+	case err != nil:
 		return oauth.Unavailable(err)
 	}
 	if f.signIn != nil {

@@ -18,8 +18,9 @@ type pending struct {
 	// Request is the request, encoded as it came.
 	Request string    `json:"r"`
 	Started time.Time `json:"t"`
-	// User is whom a consent page was shown to.
-	User string `json:"u,omitempty"`
+	// User is whom a consent page was shown to, and Scopes are those it asked for.
+	User   string   `json:"u,omitempty"`
+	Scopes []string `json:"s,omitempty"`
 }
 
 // errExpired reports a page that is too old, or not ours, or from another
@@ -30,9 +31,11 @@ func expired() error {
 	return oauth.Refuse(oauth.InvalidRequest, "this page has expired").Because(errExpired)
 }
 
-// seal puts the flow into a page of the browser that the request comes from.
-func (h *Handler) seal(w http.ResponseWriter, r *http.Request, f *flow, user string) (string, error) {
-	plain, err := json.Marshal(pending{Request: f.request.Form.Encode(), Started: f.started, User: user})
+// seal puts the flow, and what else the page shows, into a page of the browser
+// that the request comes from.
+func (h *Handler) seal(w http.ResponseWriter, r *http.Request, f *flow, p pending) (string, error) {
+	p.Request, p.Started = f.request.Form.Encode(), f.started
+	plain, err := json.Marshal(p)
 	if err != nil {
 		return "", err
 	}

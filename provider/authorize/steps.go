@@ -17,7 +17,7 @@ import (
 // showLogin shows the sign-in page: at first, or again because of a problem
 // with what was entered.
 func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, f *flow, identifier string, problem consentui.Problem) error {
-	sealed, err := h.seal(w, r, f, "")
+	sealed, err := h.seal(w, r, f, pending{})
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request, f *flow) e
 	if err != nil {
 		return oauth.Unavailable(err)
 	}
-	sealed, err := h.seal(w, r, f, f.user.ID)
+	sealed, err := h.seal(w, r, f, pending{User: f.user.ID, Scopes: f.scopes})
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,9 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request) error {
 		if form.Get("decision") != "allow" {
 			return h.refuse(w, r, f.request, oauth.Refuse(oauth.AccessDenied, "the person did not agree"))
 		}
-		f.approved = true
+		f.approved = slices.Equal(f.scopes, p.Scopes) // or the client may get others by now
+	}
+	if f.approved {
 		f.write.Consent = &storage.Consent{
 			UserID: f.user.ID, ClientID: f.client.ID, Scopes: f.scopes, GrantedAt: f.write.Now,
 		}

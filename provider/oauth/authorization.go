@@ -82,10 +82,19 @@ const (
 // ResponseModes lists them, for discovery.
 func ResponseModes() []ResponseMode { return []ResponseMode{Query, Fragment, FormPost} }
 
+// Takes reports whether the response can have the mode: whether we know it and,
+// since browsers post forms to web addresses only, form_post leads to one.
+func (r *AuthorizationRequest) Takes(mode ResponseMode) bool {
+	if mode == FormPost && !strings.HasPrefix(r.RedirectURI, "https://") && !strings.HasPrefix(r.RedirectURI, "http://") {
+		return false
+	}
+	return slices.Contains(ResponseModes(), mode)
+}
+
 // Mode is the mode that the response to the request has to use: the one asked
-// for, if we know it, or the default of the response type.
+// for, if it can have that, or the default of the response type.
 func (r *AuthorizationRequest) Mode() ResponseMode {
-	if slices.Contains(ResponseModes(), r.ResponseMode) {
+	if r.Takes(r.ResponseMode) {
 		return r.ResponseMode
 	}
 	if slices.Contains(r.ResponseType, "token") || slices.Contains(r.ResponseType, "id_token") {
