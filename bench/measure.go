@@ -19,7 +19,17 @@ type result struct {
 	p50, p99   time.Duration
 	// Of the provider's process, for one operation.
 	allocations, roundTrips float64
-	cpu                     time.Duration
+	cpu                     cpu
+}
+
+// cpu is the time that processors have worked.
+type cpu struct{ provider, database, clients time.Duration }
+
+func (c cpu) since(before cpu, operations int) cpu {
+	n := time.Duration(operations)
+	return cpu{
+		(c.provider - before.provider) / n, (c.database - before.database) / n, (c.clients - before.clients) / n,
+	}
 }
 
 func (r result) perSecond() float64 { return float64(r.operations) / r.elapsed.Seconds() }
@@ -42,7 +52,7 @@ func measure(ctx context.Context, p *process, of path, o options) (result, error
 		return result{}, err
 	}
 	profiled := profile(ctx, p, of, o)
-	before, err := p.stats(ctx)
+	before, cpuBefore, err := p.cost(ctx)
 	if err != nil {
 		return result{}, err
 	}
@@ -52,7 +62,7 @@ func measure(ctx context.Context, p *process, of path, o options) (result, error
 	if err != nil {
 		return result{}, err
 	}
-	after, err := p.stats(ctx)
+	after, cpuAfter, err := p.cost(ctx)
 	if err != nil {
 		return result{}, err
 	}
@@ -62,8 +72,14 @@ func measure(ctx context.Context, p *process, of path, o options) (result, error
 		p50: latencies[n/2], p99: latencies[n*99/100],
 		allocations: float64(after.Mallocs-before.Mallocs) / float64(n),
 		roundTrips:  float64(after.RoundTrips-before.RoundTrips) / float64(n),
-		cpu:         (after.CPU - before.CPU) / time.Duration(n),
+		cpu:         cpuAfter.since(cpuBefore, n),
 	}, profiled()
+}
+
+// cost is what everything has cost so far.
+func (p *process) cost(ctx context.Context) (stats, cpu, error) {
+	s, err := p.stats(ctx)
+	return s, cpu{s.CPU, databaseCPU(), cpuTime()}, err
 }
 
 // repeat repeats each operation for as long, all at once, and returns how long

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -80,7 +79,7 @@ func startOnce(ctx context.Context, binary, dir string, idle time.Duration) (tak
 	taken = now().Sub(start)
 	if err == nil {
 		time.Sleep(idle)
-		resident = memory(strconv.Itoa(cmd.Process.Pid))
+		resident = memory(cmd.Process.Pid)
 	}
 	return taken, resident, errors.Join(err, cmd.Process.Signal(os.Interrupt), cmd.Wait())
 }

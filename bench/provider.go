@@ -15,9 +15,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/gatelodge/gatelodge/internal/config"
@@ -159,38 +156,10 @@ func controls(trips *storagetest.RoundTrips) http.Handler {
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		_ = json.NewEncoder(w).Encode(stats{
-			Mallocs: m.Mallocs, RoundTrips: trips.Count(), CPU: cpuTime(), PeakKiB: peakMemory("self"),
+			Mallocs: m.Mallocs, RoundTrips: trips.Count(), CPU: cpuTime(), PeakKiB: peakMemory(),
 		})
 	})
 	return mux
-}
-
-// cpuTime is what this process has used of the processors.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// peakMemory is the most that a process has had resident, in KiB, and memory what
-// it has now; 0 where the system has no /proc.
-func peakMemory(pid string) int { return processStatus(pid, "VmHWM:") }
-func memory(pid string) int     { return processStatus(pid, "VmRSS:") }
-
-func processStatus(pid, field string) int {
-	status, err := os.ReadFile("/proc/" + pid + "/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, field); ok {
-			kib, _ := strconv.Atoi(strings.Fields(rest)[0])
-			return kib
-		}
-	}
-	return 0
 }
 
 // process is the provider's process, seen from this one.
