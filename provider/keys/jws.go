@@ -22,7 +22,7 @@ func tail(typ string) string      { return `","typ":"` + typ + `"}` }
 
 // Sign returns the claims as a compact JWS of the type, such as "at+jwt",
 // [RFC 7515 §7.1], signed with the active key of the algorithm. Claims that
-// are []byte or json.RawMessage are taken as they are.
+// are []byte or [json.RawMessage] are JSON already and taken as they are.
 //
 // [RFC 7515 §7.1]: https://www.rfc-editor.org/rfc/rfc7515#section-7.1
 func (r *Ring) Sign(ctx context.Context, alg, typ string, claims any) (string, error) {

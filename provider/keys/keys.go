@@ -162,7 +162,8 @@ func (r *Ring) maintain(ctx context.Context) (changed bool, err error) {
 	}
 	for _, k := range keys.all {
 		if k.resealed != nil {
-			if err := r.store.ResealSigningKey(ctx, k.ID, k.resealed); err != nil {
+			err := r.store.ResealSigningKey(ctx, k.ID, k.resealed)
+			if err != nil && !errors.Is(err, storage.ErrNotFound) { // deleted by another node
 				return false, fmt.Errorf("reseal signing key %q: %w", k.ID, err)
 			}
 			changed = true

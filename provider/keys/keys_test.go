@@ -124,11 +124,11 @@ func TestKeyIsPublishedBeforeItSigns(t *testing.T) {
 	if got := published(t, r); !slices.Contains(got, next.ID) {
 		t.Errorf("published %v, want %s among them", got, next.ID)
 	}
-	c.Advance(DefaultPublishAhead - time.Nanosecond)
+	c.Advance(DefaultPublishAhead - time.Microsecond)
 	if got := kidOf(t, sign(t, r, "ES256")); got != first {
 		t.Errorf("before its time, the next key signed")
 	}
-	c.Advance(time.Nanosecond)
+	c.Advance(time.Microsecond)
 	if got := kidOf(t, sign(t, r, "ES256")); got != next.ID {
 		t.Errorf("signed with %s, want the next key", got)
 	}
@@ -144,7 +144,7 @@ func TestPreviousKeyIsPublishedUntilItsTokensExpire(t *testing.T) {
 	first := kidOf(t, token)
 	rotate(t, r)
 
-	c.Advance(DefaultPublishAhead + DefaultKeepAfter - time.Nanosecond)
+	c.Advance(DefaultPublishAhead + DefaultKeepAfter - time.Microsecond)
 	if _, err := r.Verify(t.Context(), token, "at+jwt"); err != nil {
 		t.Errorf("within KeepAfter: %v", err)
 	}
@@ -350,7 +350,7 @@ func TestFreshKeysNeedNoQuery(t *testing.T) {
 	store, c := &watched{Store: newStore(t)}, &clock{}
 	r := newRing(t, es256, store, c)
 	before := store.reads.Load()
-	c.Advance(refreshAfter - time.Nanosecond)
+	c.Advance(refreshAfter - time.Microsecond)
 	token := sign(t, r, "ES256")
 	r.JWKS()
 	if _, err := r.Verify(t.Context(), token, "at+jwt"); err != nil {
@@ -451,6 +451,7 @@ func TestForeignKeyInTheDatabaseIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	record.CreatedAt, record.ActiveAt = start, start
 	if err := store.AddSigningKey(t.Context(), record, "", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
