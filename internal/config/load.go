@@ -37,6 +37,9 @@ func Load(path string, mode Mode) (*Config, error) {
 	return load(path, mode, os.Environ())
 }
 
+// Lookup returns the environment variable, for files that refer to it.
+func Lookup(name string) (string, bool) { return os.LookupEnv(name) }
+
 func load(path string, mode Mode, environ []string) (*Config, error) {
 	c := Default()
 	c.sources = map[string]string{}

@@ -1,0 +1,216 @@
+// Package seed owns clients and people as code: the YAML that `gatelodge apply`
+// takes, and bringing the database to what it says. It never deletes.
+package seed
+
+import (
+	_ "embed"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/gatelodge/gatelodge/internal/strictyaml"
+	"github.com/gatelodge/gatelodge/provider/account"
+	"github.com/gatelodge/gatelodge/provider/client"
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+//go:embed demo.yaml
+var demo []byte
+
+// Demo is the document with the sample data of `gatelodge dev`.
+func Demo() []byte { return demo }
+
+// document is the file.
+type document struct {
+	Clients         []clientEntry         `yaml:"clients"`
+	Users           []userEntry           `yaml:"users"`
+	Scopes          []scopeEntry          `yaml:"scopes"`
+	ResourceServers []resourceServerEntry `yaml:"resource_servers"`
+}
+
+// clientEntry is a client: its metadata under the names of RFC 7591 §2, and its
+// secret, which is made and shown once if it is not given.
+type clientEntry struct {
+	ClientID     string `yaml:"client_id"`
+	ClientSecret string `yaml:"client_secret"`
+	storage.ClientMetadata
+}
+
+// userEntry is a person: the standard claims under their own names, and what
+// the person signs in with.
+type userEntry struct {
+	Sub          string `yaml:"sub"`
+	Username     string `yaml:"username"`
+	Password     string `yaml:"password"`
+	PasswordHash string `yaml:"password_hash"`
+	Disabled     bool   `yaml:"disabled"`
+	storage.Claims
+}
+
+type scopeEntry struct {
+	Name           string `yaml:"name"`
+	Description    string `yaml:"description"`
+	ResourceServer string `yaml:"resource_server"`
+}
+
+type resourceServerEntry struct {
+	Identifier string `yaml:"identifier"`
+	Name       string `yaml:"name"`
+	ClientID   string `yaml:"client_id"`
+}
+
+// Error is everything that is wrong with a document, a line each. It never
+// contains a secret.
+type Error []string
+
+func (e Error) Error() string { return "the file is not right:\n  " + strings.Join(e, "\n  ") }
+
+// parser reads a document and collects what is wrong with it.
+type parser struct {
+	lines  strictyaml.Lines
+	lookup func(string) (string, bool)
+	faults Error
+}
+
+// parse reads and validates a document. ${NAME} in a secret stands for the
+// environment variable, which lookup finds.
+func parse(data []byte, lookup func(string) (string, bool)) (*document, error) {
+	p := &parser{lookup: lookup}
+	var d document
+	var faults []strictyaml.Fault
+	p.lines, faults = strictyaml.Decode(data, &d)
+	for _, f := range faults {
+		p.faults = append(p.faults, f.String())
+	}
+	if len(faults) == 0 {
+		p.clients(d.Clients)
+		p.users(d.Users)
+		p.catalogue(&d)
+	}
+	if len(p.faults) > 0 {
+		return nil, p.faults
+	}
+	return &d, nil
+}
+
+func (p *parser) fault(key, format string, args ...any) {
+	text := key + ": " + fmt.Sprintf(format, args...)
+	if line := p.lines[key]; line > 0 {
+		text = fmt.Sprintf("line %d: %s", line, text)
+	}
+	p.faults = append(p.faults, text)
+}
+
+func (p *parser) clients(entries []clientEntry) {
+	seen := map[string]bool{}
+	for i := range entries {
+		e, key := &entries[i], fmt.Sprintf("clients[%d]", i)
+		p.unique(seen, key, "client_id", e.ClientID)
+		p.expand(key+".client_secret", &e.ClientSecret)
+		e.ClientMetadata = client.Defaults(e.ClientMetadata)
+		if faults, ok := client.Validate(e.ClientMetadata).(client.Faults); ok { //nolint:errorlint // it returns no other
+			for _, f := range faults {
+				p.fault(key, "%s", f)
+			}
+		}
+		switch has := client.HasSecret(e.ClientMetadata); {
+		case e.ClientSecret != "" && !has:
+			p.fault(key, "client_secret: a client that authenticates by %s has none", e.TokenEndpointAuthMethod)
+		case e.ClientSecret != "" && len(e.ClientSecret) < minSecret:
+			p.fault(key, "client_secret: must have at least %d characters; without it one is made", minSecret)
+		}
+	}
+}
+
+// minSecret is the least length of a secret that is given: it is stored under a
+// fast hash, and must not be guessable.
+const minSecret = 32
+
+func (p *parser) users(entries []userEntry) {
+	seen := map[string]bool{}
+	for i := range entries {
+		e, key := &entries[i], fmt.Sprintf("users[%d]", i)
+		identifiers, err := e.identifiers()
+		switch {
+		case err != nil:
+			p.fault(key, "%v", err)
+		case len(identifiers) == 0:
+			p.fault(key, "needs a username or an email to sign in with")
+		}
+		for _, identifier := range identifiers {
+			p.unique(seen, key, "username or email", identifier)
+		}
+		p.expand(key+".password", &e.Password)
+		p.expand(key+".password_hash", &e.PasswordHash)
+		if e.Password != "" && e.PasswordHash != "" {
+			p.fault(key, "password and password_hash exclude each other")
+		}
+		if e.PasswordHash != "" {
+			if err := account.CheckHash(e.PasswordHash); err != nil {
+				p.fault(key, "password_hash: %v", err)
+			}
+		}
+		if e.Password != "" {
+			if err := account.CheckPassword(e.Password); err != nil {
+				p.fault(key, "password: %v", err)
+			}
+		}
+	}
+}
+
+// identifiers are the normalised names that the person signs in with.
+func (e *userEntry) identifiers() ([]string, error) {
+	var all []string
+	for _, name := range []string{e.Username, e.Email} {
+		if name == "" {
+			continue
+		}
+		identifier, err := account.Normalise(name)
+		if err != nil {
+			return nil, fmt.Errorf("%q cannot be signed in with: %w", name, err)
+		}
+		if len(all) == 0 || all[0] != identifier {
+			all = append(all, identifier)
+		}
+	}
+	return all, nil
+}
+
+func (p *parser) catalogue(d *document) {
+	servers, scopes := map[string]bool{}, map[string]bool{}
+	for i, e := range d.ResourceServers {
+		p.unique(servers, fmt.Sprintf("resource_servers[%d]", i), "identifier", e.Identifier)
+	}
+	for i, e := range d.Scopes {
+		key := fmt.Sprintf("scopes[%d]", i)
+		p.unique(scopes, key, "name", e.Name)
+		if e.Name != "" && !client.ValidScope(e.Name) {
+			p.fault(key, "name: %q has characters that a scope cannot have", e.Name)
+		}
+	}
+}
+
+// unique checks that the value is there, and there only once.
+func (p *parser) unique(seen map[string]bool, key, member, value string) {
+	switch {
+	case value == "":
+		p.fault(key, "%s: is missing", member)
+	case seen[value]:
+		p.fault(key, "%s: %q is given twice", member, value)
+	}
+	seen[value] = true
+}
+
+var reference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`) //nolint:gochecknoglobals // does not change
+
+// expand replaces ${NAME} by the environment variable.
+func (p *parser) expand(key string, value *string) {
+	*value = reference.ReplaceAllStringFunc(*value, func(match string) string {
+		name := match[2 : len(match)-1]
+		found, ok := p.lookup(name)
+		if !ok {
+			p.fault(key, "the environment variable %s is not set", name)
+		}
+		return found
+	})
+}
