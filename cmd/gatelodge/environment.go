@@ -95,7 +95,7 @@ func (env *environment) build(ctx context.Context, mode config.Mode) (*process, 
 	if err != nil {
 		return nil, err
 	}
-	p := &process{mode: mode, config: c, log: newLog(c, env.stderr)}
+	p := &process{mode: mode, config: c, log: newLog(c, mode, env.stderr)}
 	p.hasher, err = account.NewHasher(account.Argon2{
 		MemoryKiB: c.Password.MemoryKiB, Time: c.Password.Time, Threads: c.Password.Threads,
 		Concurrency: c.Password.Concurrency,
@@ -141,8 +141,12 @@ func openDatabase(ctx context.Context, c *config.Config, mode config.Mode) (data
 	}
 }
 
-func newLog(c *config.Config, w io.Writer) *slog.Logger {
+// newLog returns the log. Commands say themselves what they have done.
+func newLog(c *config.Config, mode config.Mode, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.Log.Level}
+	if mode == config.Admin {
+		options.Level = max(c.Log.Level, slog.LevelWarn)
+	}
 	if c.Log.Format == "text" {
 		return slog.New(slog.NewTextHandler(w, options))
 	}

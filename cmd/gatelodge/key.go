@@ -12,7 +12,7 @@ import (
 
 type keyCmd struct {
 	List   keyListCmd   `cmd:"" help:"List the signing keys."`
-	Rotate keyRotateCmd `cmd:"" help:"Add the next signing key. It is published at once and signs a little later."`
+	Rotate keyRotateCmd `cmd:"" help:"Add the next signing keys. They are published at once and sign a little later."`
 }
 
 type keyListCmd struct{}
@@ -32,22 +32,30 @@ func (keyListCmd) Run(ctx context.Context, env *environment) error {
 }
 
 type keyRotateCmd struct {
-	Algorithm string `arg:"" enum:"RS256,ES256,EdDSA" help:"RS256, ES256 or EdDSA."`
+	Algorithm string `arg:"" optional:"" help:"RS256, ES256 or EdDSA (default: each that is configured)."`
 }
 
-// Run adds a key, beside a running provider or without one.
+// Run adds keys, beside a running provider or without one.
 func (c *keyRotateCmd) Run(ctx context.Context, env *environment) error {
 	return env.with(ctx, func(p *process) error {
 		if err := p.needSecret(); err != nil {
 			return err
 		}
-		key, err := p.keys.Rotate(ctx, c.Algorithm)
-		if err != nil {
-			return err
+		algorithms := p.keys.Algorithms()
+		if c.Algorithm != "" {
+			algorithms = []string{c.Algorithm}
 		}
-		return env.print(key, func(w io.Writer) {
-			printKeys(w, key)
-			_, _ = fmt.Fprintf(w, "\nIt signs from %s on. Running nodes take it up by themselves.\n", when(key.ActiveAt))
+		added := make([]keys.Key, 0, len(algorithms))
+		for _, alg := range algorithms {
+			key, err := p.keys.Rotate(ctx, alg)
+			if err != nil {
+				return err
+			}
+			added = append(added, key)
+		}
+		return env.print(added, func(w io.Writer) {
+			printKeys(w, added...)
+			_, _ = fmt.Fprintln(w, "\nRunning nodes publish and use them by themselves.")
 		})
 	})
 }
