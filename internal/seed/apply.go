@@ -42,6 +42,8 @@ type Applier struct {
 	Secrets *secret.Keys
 	Hasher  *account.Hasher
 	Now     func() time.Time
+	// Algorithms are those that the provider signs with.
+	Algorithms []string
 	// Lookup finds environment variables.
 	Lookup func(string) (string, bool)
 	// DryRun changes nothing and tells what would change.
@@ -54,7 +56,7 @@ type Applier struct {
 // alone. A second time it changes nothing. Its error is an [Error] if the
 // document is wrong, in which case nothing was changed.
 func (a *Applier) Apply(ctx context.Context, data []byte) ([]Change, error) {
-	d, err := parse(data, a.Lookup)
+	d, err := a.parse(data)
 	if err != nil {
 		return nil, err
 	}

@@ -67,15 +67,15 @@ func (e Error) Error() string { return "the file is not right:\n  " + strings.Jo
 
 // parser reads a document and collects what is wrong with it.
 type parser struct {
+	*Applier
 	lines  strictyaml.Lines
-	lookup func(string) (string, bool)
 	faults Error
 }
 
 // parse reads and validates a document. ${NAME} in a secret stands for the
-// environment variable, which lookup finds.
-func parse(data []byte, lookup func(string) (string, bool)) (*document, error) {
-	p := &parser{lookup: lookup}
+// environment variable.
+func (a *Applier) parse(data []byte) (*document, error) {
+	p := &parser{Applier: a}
 	var d document
 	var faults []strictyaml.Fault
 	p.lines, faults = strictyaml.Decode(data, &d)
@@ -108,7 +108,7 @@ func (p *parser) clients(entries []clientEntry) {
 		p.unique(seen, key, "client_id", e.ClientID)
 		p.expand(key+".client_secret", &e.ClientSecret)
 		e.ClientMetadata = client.Defaults(e.ClientMetadata)
-		if faults, ok := client.Validate(e.ClientMetadata).(client.Faults); ok { //nolint:errorlint // it returns no other
+		if faults, ok := client.Validate(e.ClientMetadata, p.Algorithms).(client.Faults); ok { //nolint:errorlint // it returns no other
 			for _, f := range faults {
 				p.fault(key, "%s", f)
 			}
@@ -207,7 +207,7 @@ var reference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`) //nolint:go
 func (p *parser) expand(key string, value *string) {
 	*value = reference.ReplaceAllStringFunc(*value, func(match string) string {
 		name := match[2 : len(match)-1]
-		found, ok := p.lookup(name)
+		found, ok := p.Lookup(name)
 		if !ok {
 			p.fault(key, "the environment variable %s is not set", name)
 		}

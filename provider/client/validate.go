@@ -39,9 +39,10 @@ func HasSecret(m storage.ClientMetadata) bool {
 	return strings.HasPrefix(m.TokenEndpointAuthMethod, "client_secret_")
 }
 
-// Validate checks the metadata of a client, defaults filled in, and returns all
-// that is wrong with it as [Faults], or nil.
-func Validate(m storage.ClientMetadata) error {
+// Validate checks the metadata of a client, defaults filled in, for a provider
+// that signs with the algorithms, and returns all that is wrong with it as
+// [Faults], or nil.
+func Validate(m storage.ClientMetadata, algorithms []string) error {
 	v := &validation{}
 	v.oneOf("token_endpoint_auth_method", m.TokenEndpointAuthMethod,
 		"client_secret_basic", "client_secret_post", "private_key_jwt", "none")
@@ -51,7 +52,7 @@ func Validate(m storage.ClientMetadata) error {
 	for _, t := range m.ResponseTypes {
 		v.oneOf("response_types", t, "code")
 	}
-	v.oneOf("id_token_signed_response_alg", m.IDTokenSignedResponseAlg, "", "RS256", "ES256", "EdDSA")
+	v.oneOf("id_token_signed_response_alg", m.IDTokenSignedResponseAlg, append([]string{""}, algorithms...)...)
 	v.oneOf("access_token_format", m.AccessTokenFormat, "", "jwt", "opaque")
 	v.grants(m)
 	v.redirectURIs(m)
