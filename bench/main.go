@@ -92,10 +92,10 @@ type engine struct {
 func choose(name string) ([]engine, error) {
 	all := []engine{
 		{name: "SQLite", file: "sqlite"},
-		{name: "PostgreSQL, as by default", file: "postgres", postgres: true},
+		{name: "PostgreSQL", file: "postgres", postgres: true},
 		{
-			name: "PostgreSQL, default_query_exec_mode=cache_statement", file: "postgres-cached",
-			postgres: true, parameters: "&default_query_exec_mode=cache_statement",
+			name: "PostgreSQL, without prepared statements, as behind a pooler", file: "postgres-exec",
+			postgres: true, parameters: "&default_query_exec_mode=exec",
 		},
 	}
 	switch name {

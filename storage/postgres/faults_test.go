@@ -232,7 +232,7 @@ func newProxy(t *testing.T, database string) *proxy {
 	p.pass()
 	server := u.Host
 	u.Host = l.Addr().String()
-	p.url = u.String()
+	p.url = withMode(t, u.String(), "exec") // to prepare a statement would be an exchange of its own
 	go p.serve(l, server)
 	return p
 }

@@ -26,7 +26,8 @@ func TestIdlePoolSendsNoQuery(t *testing.T) {
 	}
 }
 
-func TestStatementsAreNotCachedUnlessTheURLSaysSo(t *testing.T) {
+// Until it is known that nothing is in between.
+func TestStatementsAreNotPreparedAtFirst(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]pgx.QueryExecMode{
 		"postgres://db.example/gatelodge":                                              pgx.QueryExecModeExec,

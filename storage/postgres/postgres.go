@@ -3,9 +3,9 @@
 // a lost one, and the SQL; the schema is in package migrations.
 //
 // It needs no more than a pooled URL, PgBouncer's in transaction mode, as Neon
-// gives: statements are neither named nor cached on the server, and no session
-// keeps state. Without requests it sends no query, so that the database can
-// suspend.
+// gives: no session keeps state. Only where no pooler is in between are statements
+// prepared, see [preparation]. Without requests it sends no query, so that the
+// database can suspend.
 package postgres
 
 import (
@@ -29,6 +29,8 @@ const (
 	connectTimeout = 10 * time.Second
 	// maxIdle is shorter than the five minutes after which Neon suspends.
 	maxIdle = 2 * time.Minute
+	// execMode is the setting of how queries are sent.
+	execMode = "default_query_exec_mode"
 	// maxConns suits two round trips of a few milliseconds a request.
 	maxConns = 16
 )
@@ -79,6 +81,9 @@ func poolConfig(c Config) (*pgxpool.Config, error) {
 	names := func(setting string) bool { return strings.Contains(c.URL, setting) }
 	setDefaults(config.ConnConfig, c.URL)
 	config.ConnConfig.Tracer = c.Tracer
+	if !names(execMode) {
+		new(preparation).apply(config)
+	}
 	if !names("pool_max_conns") {
 		config.MaxConns = maxConns
 	}
@@ -100,7 +105,7 @@ func connConfig(url string) (*pgx.ConnConfig, error) {
 }
 
 func setDefaults(config *pgx.ConnConfig, url string) {
-	if !strings.Contains(url, "default_query_exec_mode") {
+	if !strings.Contains(url, execMode) {
 		config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	}
 	if !strings.Contains(url, "connect_timeout") {

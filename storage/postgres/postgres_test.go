@@ -1,8 +1,11 @@
 package postgres_test
 
 import (
+	"context"
 	"net/url"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/gatelodge/gatelodge/internal/pgtest"
 	"github.com/gatelodge/gatelodge/storage"
@@ -29,15 +32,54 @@ func TestContractThroughPgBouncer(t *testing.T) {
 	})
 }
 
-// Where no pooler is in between, a URL may ask for prepared statements, which cost
-// PostgreSQL a quarter.
-func TestContractWithPreparedStatements(t *testing.T) {
+// Prepared statements belong to a session of the server's, which a pooler does not
+// keep for us: PostgreSQL says whether one is in between. A URL that says how to
+// send queries is obeyed.
+func TestStatementsArePreparedWhereNoPoolerIsInBetween(t *testing.T) {
 	t.Parallel()
-	storagetest.Run(t, func(t *testing.T) storage.Store {
-		t.Helper()
-		return open(t, postgres.Config{URL: withMode(t, pgtest.NewDatabase(t), "cache_statement")})
-	})
+	database := pgtest.NewDatabase(t)
+	for name, test := range map[string]struct {
+		url  string
+		want pgx.QueryExecMode
+	}{
+		"directly":  {database, pgx.QueryExecModeCacheStatement},
+		"PgBouncer": {pgtest.PgBouncer(t, database), pgx.QueryExecModeExec},
+		"as said":   {withMode(t, database, "exec"), pgx.QueryExecModeExec},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var mode lastMode
+			db := open(t, postgres.Config{URL: test.url, Tracer: &mode})
+			for range 2 { // the first connection makes way
+				if _, err := db.Catalogue(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if mode.QueryExecMode != test.want {
+				t.Errorf("statements are sent in mode %s, want %s", mode, test.want)
+			}
+		})
+	}
 }
+
+// lastMode is how the last query or batch was sent.
+type lastMode struct{ pgx.QueryExecMode }
+
+func (m *lastMode) TraceQueryStart(ctx context.Context, conn *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	m.QueryExecMode = conn.Config().DefaultQueryExecMode
+	return ctx
+}
+
+func (*lastMode) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func (m *lastMode) TraceBatchStart(ctx context.Context, conn *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	m.QueryExecMode = conn.Config().DefaultQueryExecMode
+	return ctx
+}
+
+func (*lastMode) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+
+func (*lastMode) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
 // Neon's URLs ask for TLS and channel binding.
 func TestContractOverTLSWithChannelBinding(t *testing.T) {
