@@ -51,8 +51,10 @@ func (c *applyCmd) read(stdin io.Reader) ([]byte, error) {
 
 // applier applies documents to the process's database.
 func (p *process) applier() *seed.Applier {
-	return &seed.Applier{Store: p.db, Secrets: p.secrets, Hasher: p.hasher, Now: now,
-		Algorithms: p.keys.Algorithms(), Lookup: config.Lookup}
+	return &seed.Applier{
+		Store: p.db, Secrets: p.secrets, Hasher: p.hasher, Now: now,
+		Algorithms: p.keys.Algorithms(), Lookup: config.Lookup,
+	}
 }
 
 func printChanges(w io.Writer, changes []seed.Change, dryRun bool) {

@@ -55,7 +55,7 @@ func (c *cleaner) clean(ctx context.Context) {
 	for range cleanAtMost {
 		n, err := c.store.DeleteExpired(ctx, c.now(), cleanBatch)
 		if err != nil {
-			c.log.WarnContext(ctx, "cleaning up failed", "error", err.Error())
+			c.log.WarnContext(ctx, "cleaning up failed", slog.String("error", err.Error()))
 			return
 		}
 		if n < cleanBatch {

@@ -101,7 +101,7 @@ func (c *clientCreateCmd) Run(ctx context.Context, env *environment) error {
 		if record.ID == "" {
 			record.ID = strings.ToLower(rand.Text())
 		}
-		if faults, ok := errors.AsType[client.Faults](client.Validate(record.Metadata, p.keys.Algorithms())); ok {
+		if faults, ok := errors.AsType[client.MetadataErrors](client.Validate(record.Metadata, p.keys.Algorithms())); ok {
 			return fmt.Errorf("the client cannot be registered so:\n  %s", strings.Join(faults, "\n  "))
 		}
 		if _, err := p.db.FindClient(ctx, record.ID); !errors.Is(err, storage.ErrNotFound) {

@@ -14,7 +14,7 @@ import (
 )
 
 // version is set by the linker.
-var version = "unknown" //nolint:gochecknoglobals // -ldflags reaches nothing else
+var version = "unknown"
 
 // Exit codes.
 const (

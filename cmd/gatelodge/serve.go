@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
@@ -81,7 +82,7 @@ func (p *process) servePublic(
 	public := server(cleaner.after(handler))
 	start(public, listeners, failed)
 	state.serving.Store(true)
-	p.log.InfoContext(ctx, "serving")
+	p.log.InfoContext(ctx, "serving", slog.String("issuer", p.config.Issuer), slog.String("addr", p.config.HTTP.Addr))
 	if started != nil {
 		if err := started(ctx); err != nil {
 			return errors.Join(err, public.Close())
@@ -111,7 +112,8 @@ func (p *process) ready(ctx context.Context) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		p.log.WarnContext(ctx, "the database is not ready", "error", err.Error(), "again_in", wait.String())
+		p.log.WarnContext(ctx, "the database is not ready",
+			slog.String("error", err.Error()), slog.Duration("again_in", wait))
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

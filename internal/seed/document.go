@@ -108,7 +108,7 @@ func (p *parser) clients(entries []clientEntry) {
 		p.unique(seen, key, "client_id", e.ClientID)
 		p.expand(key+".client_secret", &e.ClientSecret)
 		e.ClientMetadata = client.Defaults(e.ClientMetadata)
-		if faults, ok := client.Validate(e.ClientMetadata, p.Algorithms).(client.Faults); ok { //nolint:errorlint // it returns no other
+		if faults, ok := client.Validate(e.ClientMetadata, p.Algorithms).(client.MetadataErrors); ok { //nolint:errorlint // it returns no other
 			for _, f := range faults {
 				p.fault(key, "%s", f)
 			}
@@ -201,7 +201,7 @@ func (p *parser) unique(seen map[string]bool, key, member, value string) {
 	seen[value] = true
 }
 
-var reference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`) //nolint:gochecknoglobals // does not change
+var reference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // expand replaces ${NAME} by the environment variable.
 func (p *parser) expand(key string, value *string) {

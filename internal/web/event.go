@@ -57,10 +57,11 @@ func Log(log *slog.Logger, now func() time.Time) func(http.Handler) http.Handler
 			r = r.WithContext(context.WithValue(r.Context(), eventKey{}, event))
 			defer func() {
 				if p := recover(); p != nil {
-					if p == http.ErrAbortHandler {
+					err := panicError(p)
+					if errors.Is(err, http.ErrAbortHandler) {
 						panic(p)
 					}
-					event.Fail(oauth.AsError(panicError(p)))
+					event.Fail(oauth.AsError(err))
 					if recorder.status == 0 {
 						OAuthJSON(recorder, r, event.failure)
 					}
@@ -142,5 +143,5 @@ func (s *statusRecorder) Write(b []byte) (int, error) {
 	return s.ResponseWriter.Write(b)
 }
 
-// Unwrap lets http.ResponseController reach the connection.
+// Unwrap lets [http.ResponseController] reach the connection.
 func (s *statusRecorder) Unwrap() http.ResponseWriter { return s.ResponseWriter }

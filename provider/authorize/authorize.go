@@ -222,7 +222,7 @@ func proveRedirectURI(request *oauth.AuthorizationRequest, c *storage.Client) er
 	}
 	if !client.MatchesRedirectURI(c, request.RedirectURI) {
 		return oauth.Refuse(oauth.InvalidRequest, "redirect_uri is not one that the application registered").
-			Because(&redirectMismatch{client: c, received: request.RedirectURI})
+			Because(&redirectMismatchError{client: c, received: request.RedirectURI})
 	}
 	return nil
 }

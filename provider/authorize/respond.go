@@ -72,13 +72,13 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, request *oauth.
 	})
 }
 
-// redirectMismatch is what a developer needs to see of a wrong redirect URI.
-type redirectMismatch struct {
+// redirectMismatchError is what a developer needs to see of a wrong redirect URI.
+type redirectMismatchError struct {
 	client   *storage.Client
 	received string
 }
 
-func (m *redirectMismatch) Error() string { return "redirect_uri of client " + m.client.ID }
+func (m *redirectMismatchError) Error() string { return "redirect_uri of client " + m.client.ID }
 
 // page shows an error to the person.
 func (h *Handler) page(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
@@ -102,7 +102,7 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
 
 func devDetail(e *oauth.Error, clientID string) *consentui.DevDetail {
 	d := &consentui.DevDetail{Code: string(e.Code), Description: e.Description, ClientID: clientID}
-	if m, ok := errors.AsType[*redirectMismatch](e); ok {
+	if m, ok := errors.AsType[*redirectMismatchError](e); ok {
 		d.ClientID, d.RedirectURI, d.Registered = m.client.ID, m.received, m.client.Metadata.RedirectURIs
 	}
 	return d

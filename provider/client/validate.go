@@ -12,11 +12,11 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-// Faults is everything that is wrong with a client's metadata, each with the
+// MetadataErrors is everything that is wrong with a client's metadata, each with the
 // name of its member and what was expected.
-type Faults []string
+type MetadataErrors []string
 
-func (f Faults) Error() string { return strings.Join(f, "; ") }
+func (f MetadataErrors) Error() string { return strings.Join(f, "; ") }
 
 // Defaults fills in what [RFC 7591 §2] gives a default.
 //
@@ -41,7 +41,7 @@ func HasSecret(m storage.ClientMetadata) bool {
 
 // Validate checks the metadata of a client, defaults filled in, for a provider
 // that signs with the algorithms, and returns all that is wrong with it as
-// [Faults], or nil.
+// [MetadataErrors], or nil.
 func Validate(m storage.ClientMetadata, algorithms []string) error {
 	v := &validation{}
 	v.oneOf("token_endpoint_auth_method", m.TokenEndpointAuthMethod,
@@ -68,7 +68,7 @@ func Validate(m storage.ClientMetadata, algorithms []string) error {
 	return nil
 }
 
-type validation struct{ faults Faults }
+type validation struct{ faults MetadataErrors }
 
 func (v *validation) fault(member, format string, args ...any) {
 	v.faults = append(v.faults, member+": "+fmt.Sprintf(format, args...))
@@ -183,7 +183,7 @@ func (v *validation) links(m storage.ClientMetadata) {
 //
 // [RFC 6749 §3.3]: https://www.rfc-editor.org/rfc/rfc6749#section-3.3
 func (v *validation) scope(scope string) {
-	for _, s := range strings.Fields(scope) {
+	for s := range strings.FieldsSeq(scope) {
 		if !ValidScope(s) {
 			v.fault("scope", "%q has characters that a scope cannot have", s)
 		}

@@ -124,7 +124,7 @@ func New(deps Deps) *Engine {
 		},
 		&openid.OpenIDConnectRefreshHandler{IDTokenHandleHelper: idTokens, Config: config},
 		&oauth2.ClientCredentialsGrantHandler{HandleHelper: access, Config: config},
-		&oauth2.ResourceOwnerPasswordCredentialsGrantHandler{
+		&oauth2.ResourceOwnerPasswordCredentialsGrantHandler{ //nolint:staticcheck // deprecated as the grant is, not as code
 			HandleHelper: access, ResourceOwnerPasswordCredentialsGrantStorage: store,
 			RefreshTokenStrategy: tokens, Config: config,
 		},

@@ -8,9 +8,8 @@ import (
 // Code is a registered value of the parameter "error".
 type Code string
 
-// The registered codes that Gatelodge answers with.
+// Codes of RFC 6749 §5.2 and §4.1.2.1.
 const (
-	// RFC 6749 §5.2 and §4.1.2.1.
 	InvalidRequest          Code = "invalid_request"
 	InvalidClient           Code = "invalid_client"
 	InvalidGrant            Code = "invalid_grant"
@@ -21,18 +20,21 @@ const (
 	AccessDenied            Code = "access_denied"
 	ServerError             Code = "server_error"
 	TemporarilyUnavailable  Code = "temporarily_unavailable"
-	// RFC 6750 §3.1.
+)
+
+// Codes of RFC 6750 §3.1.
+const (
 	InvalidToken      Code = "invalid_token"
 	InsufficientScope Code = "insufficient_scope"
-	// RFC 7009 §2.2.1.
-	UnsupportedTokenType Code = "unsupported_token_type"
-	// RFC 8707 §2.
-	InvalidTarget Code = "invalid_target"
-	// OpenID Connect Core §3.1.2.6.
+)
+
+// InvalidTarget is the code of RFC 8707 §2.
+const InvalidTarget Code = "invalid_target"
+
+// Codes of OpenID Connect Core §3.1.2.6.
+const (
 	LoginRequired            Code = "login_required"
 	ConsentRequired          Code = "consent_required"
-	InteractionRequired      Code = "interaction_required"
-	AccountSelectionRequired Code = "account_selection_required"
 	RequestNotSupported      Code = "request_not_supported"
 	RequestURINotSupported   Code = "request_uri_not_supported"
 	RegistrationNotSupported Code = "registration_not_supported"

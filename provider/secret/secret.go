@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"golang.org/x/crypto/chacha20poly1305"
 )
@@ -133,8 +134,8 @@ func (k *Key) Verify(sum []byte, parts ...[]byte) bool {
 func mac(key []byte, parts [][]byte) []byte {
 	h := hmac.New(sha256.New, key)
 	for _, part := range parts {
-		n := len(part)
-		h.Write([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
+		h.Write(strconv.AppendInt(nil, int64(len(part)), 10))
+		h.Write([]byte{':'})
 		h.Write(part)
 	}
 	return h.Sum(nil)
