@@ -47,14 +47,11 @@ func main() {
 // run runs one command and returns its exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var c cli
-	code := 0
 	parser, err := kong.New(
 		&c,
 		kong.Name("gatelodge"),
 		kong.Description("Gatelodge is an OpenID Connect provider: one binary that applications sign people in with."),
 		kong.Writers(stdout, stderr),
-		kong.UsageOnError(),
-		kong.Exit(func(status int) { code = status }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err != nil {
@@ -64,9 +61,6 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err != nil {
 		_, _ = fmt.Fprintf(stderr, "gatelodge: %v\nTry: gatelodge --help\n", err)
 		return exitUsage
-	}
-	if parsed == nil || parsed.Command() == "" || code != 0 {
-		return code
 	}
 	err = parsed.Run(&environment{path: c.Config, output: c.Output, stdin: stdin, stdout: stdout, stderr: stderr})
 	if err == nil {

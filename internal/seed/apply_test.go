@@ -1,0 +1,142 @@
+package seed_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatelodge/gatelodge/internal/providertest"
+	"github.com/gatelodge/gatelodge/internal/seed"
+	"github.com/gatelodge/gatelodge/provider/account"
+	"github.com/gatelodge/gatelodge/provider/secret"
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+func newApplier(t *testing.T) *seed.Applier {
+	t.Helper()
+	secrets, err := secret.New("a master secret for tests, 32 bytes or more")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hasher, err := account.NewHasher(account.Argon2{MemoryKiB: 8, Time: 1, Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &seed.Applier{
+		Store: providertest.SQLite(t), Secrets: secrets, Hasher: hasher, Algorithms: []string{"RS256", "ES256"},
+		Now:    func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) },
+		Lookup: func(string) (string, bool) { return "", false },
+	}
+}
+
+func apply(t *testing.T, a *seed.Applier, document string) map[string]seed.Change {
+	t.Helper()
+	changes, err := a.Apply(t.Context(), []byte(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	byName := map[string]seed.Change{}
+	for _, c := range changes {
+		byName[c.Name] = c
+	}
+	return byName
+}
+
+func find(t *testing.T, a *seed.Applier, identifier string) storage.User {
+	t.Helper()
+	u, err := a.Store.FindUserByIdentifier(t.Context(), identifier)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func TestDemoDataIsRightAndStays(t *testing.T) {
+	t.Parallel()
+	a := newApplier(t)
+	a.KeepUsers = true
+	for _, want := range []seed.Action{seed.Created, seed.Unchanged} {
+		for name, c := range apply(t, a, string(seed.Demo())) {
+			if c.Action != want {
+				t.Errorf("%s %s: %s, want %s", c.Kind, name, c.Action, want)
+			}
+		}
+	}
+}
+
+// A hash is imported once: when the person has signed in it has been replaced by
+// one of ours, and to apply the file again must not bring the old one back.
+func TestImportedHashIsTakenOnce(t *testing.T) {
+	t.Parallel()
+	a := newApplier(t)
+	const document = "users:\n  - username: kim\n    password_hash: $2b$04$vN2TK.2oB3ghAdBsoEGMYuGBqjLHZdHEGaFVOPm2dZ/aF0OGfGjHC\n"
+	apply(t, a, document)
+	imported := find(t, a, "kim")
+	if err := a.Store.ReplacePasswordHash(t.Context(), imported.ID, imported.PasswordHash, "upgraded"); err != nil {
+		t.Fatal(err)
+	}
+	if c := apply(t, a, document)["kim"]; c.Action != seed.Unchanged || find(t, a, "kim").PasswordHash != "upgraded" {
+		t.Errorf("%s, hash %q", c.Action, find(t, a, "kim").PasswordHash)
+	}
+}
+
+// The same password hashes to another value each time, and is no change.
+func TestSamePasswordIsNoChange(t *testing.T) {
+	t.Parallel()
+	a := newApplier(t)
+	apply(t, a, "users:\n  - username: kim\n    password: one-good-password\n")
+	before := find(t, a, "kim").PasswordHash
+	apply(t, a, "users:\n  - username: kim\n    password: one-good-password\n")
+	if find(t, a, "kim").PasswordHash != before {
+		t.Error("the hash has changed, which ended the person's sessions")
+	}
+	if c := apply(t, a, "users:\n  - username: kim\n    password: a-better-password\n")["kim"]; c.Action != seed.Updated {
+		t.Errorf("another password: %s", c.Action)
+	}
+}
+
+// What the file does not say of a person stays: who they are, and since when.
+func TestPersonKeepsTheirSub(t *testing.T) {
+	t.Parallel()
+	a := newApplier(t)
+	apply(t, a, "users:\n  - sub: kim-1\n    username: kim\n    email: kim@example.com\n")
+	apply(t, a, "users:\n  - username: kim\n    name: Kim Sample\n    disabled: true\n")
+	u := find(t, a, "kim")
+	if u.ID != "kim-1" || u.Claims.Name != "Kim Sample" || u.DisabledAt.IsZero() {
+		t.Errorf("got %+v", u)
+	}
+	if _, err := a.Apply(t.Context(), []byte("users:\n  - sub: other\n    username: kim\n")); err == nil {
+		t.Error("a sub was changed")
+	}
+}
+
+// A client's secret is made once and then stays.
+func TestMadeSecretStays(t *testing.T) {
+	t.Parallel()
+	a := newApplier(t)
+	const document = "clients:\n  - client_id: app\n    redirect_uris: [https://app.example/cb]\n"
+	if c := apply(t, a, document)["app"]; c.Action != seed.Created || len(c.Secret) != 43 {
+		t.Errorf("got %+v", c)
+	}
+	if c := apply(t, a, document)["app"]; c.Action != seed.Unchanged || c.Secret != "" {
+		t.Errorf("the second time: %+v", c)
+	}
+}
+
+// No fault shows a secret, and a file with a fault changes nothing.
+func TestFaultsChangeNothing(t *testing.T) {
+	t.Parallel()
+	a := newApplier(t)
+	_, err := a.Apply(t.Context(), []byte("scopes:\n  - name: notes\n    description: read\nclients:\n"+
+		"  - client_id: app\n    client_secret: too-short-secret\n    redirect_uris: [https://app.example/cb]\n"))
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	if got := err.Error(); strings.Contains(got, "too-short-secret") {
+		t.Errorf("got %q", got)
+	}
+	catalogue, err := a.Store.Catalogue(t.Context())
+	if err != nil || len(catalogue.Scopes) != 0 {
+		t.Errorf("%+v, %v", catalogue, err)
+	}
+}
