@@ -59,7 +59,7 @@ func TestBackChannelKeepsToItsRoundTrips(t *testing.T) {
 		}},
 		"refresh": {2, 2, func(t *testing.T, p *providertest.Provider) request {
 			t.Helper()
-			return token(t, p, providertest.RefreshForm(p.Tokens(t)["refresh_token"]))
+			return token(t, p, providertest.RefreshForm(p.Tokens(t).Get("refresh_token")))
 		}},
 		"password": {3, 2, func(t *testing.T, p *providertest.Provider) request {
 			t.Helper()
@@ -69,25 +69,25 @@ func TestBackChannelKeepsToItsRoundTrips(t *testing.T) {
 		}},
 		"introspection of a JWT": {1, 1, func(t *testing.T, p *providertest.Provider) request {
 			t.Helper()
-			return about(t, p, "/introspect", providertest.APIClientID, p.Tokens(t)["access_token"])
+			return about(t, p, "/introspect", providertest.APIClientID, p.Tokens(t).Get("access_token"))
 		}},
 		"introspection of a refresh token": {1, 1, func(t *testing.T, p *providertest.Provider) request {
 			t.Helper()
-			return about(t, p, "/introspect", providertest.ClientID, p.Tokens(t)["refresh_token"])
+			return about(t, p, "/introspect", providertest.ClientID, p.Tokens(t).Get("refresh_token"))
 		}},
 		"introspection of an opaque token": {1, 1, func(t *testing.T, p *providertest.Provider) request {
 			t.Helper()
 			p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) { m.AccessTokenFormat = "opaque" })
-			return about(t, p, "/introspect", providertest.APIClientID, p.Tokens(t)["access_token"])
+			return about(t, p, "/introspect", providertest.APIClientID, p.Tokens(t).Get("access_token"))
 		}},
 		"userinfo": {1, 1, func(t *testing.T, p *providertest.Provider) request {
 			t.Helper()
 			tokens := p.Tokens(t)
-			return func() providertest.Response { return p.Bearer(t, "/userinfo", tokens["access_token"]) }
+			return func() providertest.Response { return p.Bearer(t, "/userinfo", tokens.Get("access_token")) }
 		}},
 		"revocation": {2, 2, func(t *testing.T, p *providertest.Provider) request {
 			t.Helper()
-			return about(t, p, "/revoke", providertest.ClientID, p.Tokens(t)["refresh_token"])
+			return about(t, p, "/revoke", providertest.ClientID, p.Tokens(t).Get("refresh_token"))
 		}},
 	}
 	for name, test := range tests {
@@ -155,9 +155,9 @@ func clientCredentials(t *testing.T, p *providertest.Provider) request {
 	return token(t, p, url.Values{"grant_type": {"client_credentials"}}, providertest.MachineID, secret)
 }
 
-func about(t *testing.T, p *providertest.Provider, path, client string, token any) request {
+func about(t *testing.T, p *providertest.Provider, path, client, token string) request {
 	t.Helper()
-	form := url.Values{"token": {token.(string)}}
+	form := url.Values{"token": {token}}
 	return func() providertest.Response { return p.Post(t, p.Client(), path, form, client, secret) }
 }
 

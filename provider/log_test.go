@@ -83,10 +83,10 @@ func back(t *testing.T, p *providertest.Provider, known secrets) (requests int) 
 	p.Token(t, providertest.With(form, "code_verifier", "x"+known["verifier"]))
 	tokens := p.Granted(t, form)
 	for _, name := range []string{"access_token", "refresh_token", "id_token"} {
-		known[name] = tokens[name].(string)
+		known[name] = tokens.Get(name)
 	}
 	next := p.Granted(t, providertest.RefreshForm(known["refresh_token"]))
-	known["successor"] = next["refresh_token"].(string)
+	known["successor"] = next.Get("refresh_token")
 	client := p.Client()
 	misuses := []func(){
 		func() { p.Bearer(t, "/userinfo", known["access_token"]) },
@@ -135,7 +135,7 @@ func TestSecurityEventsAreNamed(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	p := providertest.New(t, providertest.Options{Log: &log, Configure: withPasswordGrant})
-	form := providertest.RefreshForm(p.Tokens(t)["refresh_token"])
+	form := providertest.RefreshForm(p.Tokens(t).Get("refresh_token"))
 	p.Granted(t, form)
 	p.Clock.Advance(time.Hour)
 	providertest.InvalidGrant(t, p.Token(t, form))

@@ -26,7 +26,7 @@ func requests(t *testing.T, p *providertest.Provider) map[string]request {
 	code := p.Code(t, browser, providertest.AuthorizeParams(nil))
 	spent := p.Code(t, browser, providertest.AuthorizeParams(nil))
 	tokens := p.Granted(t, providertest.CodeForm(spent))
-	access, refresh := tokens["access_token"], tokens["refresh_token"]
+	access, refresh := tokens.Get("access_token"), tokens.Get("refresh_token")
 	return map[string]request{
 		"code":          token(t, p, providertest.CodeForm(code)),
 		"spent code":    token(t, p, providertest.CodeForm(spent)),
@@ -153,8 +153,8 @@ func TestWriteThatFailsIsAnOutage(t *testing.T) {
 	writes := map[string]request{
 		"spent code, without its verifier": all["spent code"],
 		"client_credentials, opaque":       clientCredentials(t, p),
-		"revoke an access token":           about(t, p, "/revoke", providertest.ClientID, jwt["access_token"]),
-		"revoke a client's own token":      about(t, p, "/revoke", providertest.MachineID, machine["access_token"]),
+		"revoke an access token":           about(t, p, "/revoke", providertest.ClientID, jwt.Get("access_token")),
+		"revoke a client's own token":      about(t, p, "/revoke", providertest.MachineID, machine.Get("access_token")),
 	}
 	for _, name := range []string{"code", "refresh", "password", "wrong password", "revoke"} {
 		writes[name] = all[name]

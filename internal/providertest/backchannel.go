@@ -3,6 +3,7 @@ package providertest
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -29,8 +30,17 @@ func (p *Provider) Token(t testing.TB, form url.Values, basic ...string) Respons
 	return p.Post(t, p.Client(), "/token", form, basic...)
 }
 
+// Tokens are a successful answer of the token endpoint.
+type Tokens map[string]any
+
+// Get returns a token of the answer, "" if there is none of that name.
+func (t Tokens) Get(name string) string {
+	s, _ := t[name].(string)
+	return s
+}
+
 // Granted sends a token request that must succeed, and returns the answer.
-func (p *Provider) Granted(t testing.TB, form url.Values, basic ...string) map[string]any {
+func (p *Provider) Granted(t testing.TB, form url.Values, basic ...string) Tokens {
 	t.Helper()
 	res := p.Token(t, form, basic...)
 	if res.StatusCode != http.StatusOK {
@@ -40,17 +50,13 @@ func (p *Provider) Granted(t testing.TB, form url.Values, basic ...string) map[s
 }
 
 // RefreshForm is the token request for a refresh token.
-func RefreshForm(token any) url.Values {
-	s, _ := token.(string)
-	return url.Values{"grant_type": {"refresh_token"}, "refresh_token": {s}}
+func RefreshForm(token string) url.Values {
+	return url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}
 }
 
 // With returns the form with changes: "" takes a parameter away.
 func With(form url.Values, changes ...string) url.Values {
-	changed := url.Values{}
-	for name, values := range form {
-		changed[name] = values
-	}
+	changed := maps.Clone(form)
 	for i := 0; i < len(changes); i += 2 {
 		changed.Set(changes[i], changes[i+1])
 		if changes[i+1] == "" {
@@ -92,22 +98,21 @@ func InvalidGrant(t testing.TB, res Response) {
 }
 
 // Bearer sends a GET with an access token.
-func (p *Provider) Bearer(t testing.TB, path string, token any) Response {
+func (p *Provider) Bearer(t testing.TB, path, token string) Response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, _ := token.(string)
-	r.Header.Set("Authorization", "Bearer "+s)
+	r.Header.Set("Authorization", "Bearer "+token)
 	return Do(t, p.Client(), r)
 }
 
 // Works reports whether userinfo accepts the answer's access token, which must
 // be for openid.
-func (p *Provider) Works(t testing.TB, tokens map[string]any) bool {
+func (p *Provider) Works(t testing.TB, tokens Tokens) bool {
 	t.Helper()
-	switch res := p.Bearer(t, "/userinfo", tokens["access_token"]); res.StatusCode {
+	switch res := p.Bearer(t, "/userinfo", tokens.Get("access_token")); res.StatusCode {
 	case http.StatusOK:
 		return true
 	case http.StatusUnauthorized:
@@ -119,19 +124,18 @@ func (p *Provider) Works(t testing.TB, tokens map[string]any) bool {
 }
 
 // Ended checks that neither of the answer's tokens is good any more.
-func (p *Provider) Ended(t testing.TB, tokens map[string]any) {
+func (p *Provider) Ended(t testing.TB, tokens Tokens) {
 	t.Helper()
 	if p.Works(t, tokens) {
 		t.Error("the access token is still good")
 	}
-	InvalidGrant(t, p.Token(t, RefreshForm(tokens["refresh_token"])))
+	InvalidGrant(t, p.Token(t, RefreshForm(tokens.Get("refresh_token"))))
 }
 
 // Introspect asks about a token as the API.
-func (p *Provider) Introspect(t testing.TB, token any) map[string]any {
+func (p *Provider) Introspect(t testing.TB, token string) map[string]any {
 	t.Helper()
-	s, _ := token.(string)
-	res := p.Post(t, p.Client(), "/introspect", url.Values{"token": {s}}, APIClientID, ClientSecret)
+	res := p.Post(t, p.Client(), "/introspect", url.Values{"token": {token}}, APIClientID, ClientSecret)
 	if res.StatusCode != http.StatusOK {
 		t.Fatalf("status %d: %s", res.StatusCode, res.Body)
 	}
@@ -139,12 +143,11 @@ func (p *Provider) Introspect(t testing.TB, token any) map[string]any {
 }
 
 // JWT decodes the header and the claims of a JWT.
-func JWT(t testing.TB, token any) (header, claims map[string]any) {
+func JWT(t testing.TB, token string) (header, claims map[string]any) {
 	t.Helper()
-	s, _ := token.(string)
-	parts := strings.Split(s, ".")
+	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		t.Fatalf("not a JWT: %q", s)
+		t.Fatalf("not a JWT: %q", token)
 	}
 	for i, v := range []*map[string]any{&header, &claims} {
 		b, err := base64.RawURLEncoding.DecodeString(parts[i])
@@ -152,7 +155,7 @@ func JWT(t testing.TB, token any) (header, claims map[string]any) {
 			err = json.Unmarshal(b, v)
 		}
 		if err != nil {
-			t.Fatalf("part %d of %q: %v", i, s, err)
+			t.Fatalf("part %d of %q: %v", i, token, err)
 		}
 	}
 	return header, claims

@@ -74,20 +74,22 @@ func opened(t testing.TB, db interface {
 	return db
 }
 
-// made are signing keys that earlier tests of this process have made, by
-// algorithm: an RSA key takes longer than most tests.
+// made are signing keys that earlier tests of this process have made, by the
+// master secret they are sealed under and by algorithm: an RSA key takes longer
+// than most tests.
 var made = struct { //nolint:gochecknoglobals // see above
 	sync.Mutex
-	keys map[string]storage.SigningKey
-}{keys: map[string]storage.SigningKey{}}
+	keys map[[2]string]storage.SigningKey
+}{keys: map[[2]string]storage.SigningKey{}}
 
 // loadKeys gives the provider its keys: those made before, as far as they go.
 func (p *Provider) loadKeys(t testing.TB) {
 	t.Helper()
 	made.Lock()
 	defer made.Unlock()
+	secret := string(p.Secrets.For("telling secrets apart in tests").MAC())
 	for _, algorithm := range p.Keys.Algorithms() {
-		if k, ok := made.keys[algorithm]; ok {
+		if k, ok := made.keys[[2]string{secret, algorithm}]; ok {
 			err := p.Store.AddSigningKey(t.Context(), k, "", time.Time{})
 			if err != nil && !errors.Is(err, storage.ErrConflict) {
 				t.Fatal(err)
@@ -102,6 +104,6 @@ func (p *Provider) loadKeys(t testing.TB) {
 		t.Fatal(err)
 	}
 	for _, k := range all {
-		made.keys[k.Algorithm] = k
+		made.keys[[2]string{secret, k.Algorithm}] = k
 	}
 }

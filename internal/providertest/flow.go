@@ -172,12 +172,7 @@ func CodeForm(code string) url.Values {
 }
 
 // Tokens signs the fixture's person in and exchanges the code.
-func (p *Provider) Tokens(t testing.TB) map[string]any {
+func (p *Provider) Tokens(t testing.TB) Tokens {
 	t.Helper()
-	code := p.Code(t, Browser(t), AuthorizeParams(nil))
-	res := p.Post(t, p.Client(), "/token", CodeForm(code), ClientID, ClientSecret)
-	if res.StatusCode != http.StatusOK {
-		t.Fatalf("status %d: %s", res.StatusCode, res.Body)
-	}
-	return res.JSON(t)
+	return p.Granted(t, CodeForm(p.Code(t, Browser(t), AuthorizeParams(nil))))
 }

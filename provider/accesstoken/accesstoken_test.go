@@ -118,7 +118,7 @@ func TestAudienceIsAStringOrAnArray(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	p, v := newVerifier(f)
 	good := p.Granted(f, map[string][]string{"grant_type": {"client_credentials"}},
-		providertest.MachineID, providertest.ClientSecret)["access_token"].(string)
+		providertest.MachineID, providertest.ClientSecret).Get("access_token")
 	parts := strings.Split(good, ".")
 	for _, seed := range []string{
 		good, good[1:], good[:len(good)-1], good + "=", good + ".", parts[0] + ".." + parts[2], parts[0] + "." + parts[1] + ".",

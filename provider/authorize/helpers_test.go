@@ -165,3 +165,39 @@ func addBo(t *testing.T, p *providertest.Provider) {
 	t.Helper()
 	saveUser(t, p, "bo", func(*storage.User) {})
 }
+
+// The names of the cookies of an http issuer.
+const (
+	sessionCookie = "gatelodge-session"
+	deviceCookie  = "gatelodge-device"
+)
+
+func cookieURL(t *testing.T, p *providertest.Provider) *url.URL {
+	t.Helper()
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// setCookie puts a cookie into the browser, or takes it away if the value is "".
+func setCookie(t *testing.T, p *providertest.Provider, browser *http.Client, name, value string) {
+	t.Helper()
+	c := &http.Cookie{Name: name, Value: value, Path: "/"}
+	if value == "" {
+		c.MaxAge = -1
+	}
+	browser.Jar.SetCookies(cookieURL(t, p), []*http.Cookie{c})
+}
+
+// cookie returns the value of a cookie in the browser, "" if there is none.
+func cookie(t *testing.T, p *providertest.Provider, browser *http.Client, name string) string {
+	t.Helper()
+	for _, c := range browser.Jar.Cookies(cookieURL(t, p)) {
+		if c.Name == name {
+			return c.Value
+		}
+	}
+	return ""
+}

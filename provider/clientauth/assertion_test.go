@@ -199,7 +199,7 @@ func TestAssertionSignature(t *testing.T) {
 		"none":            {"eyJhbGciOiJub25lIn0." + part(t, s.claims(nil)) + ".", false},
 		"no JWT":          {"x.y.z", false},
 		"two parts":       {"eyJhbGciOiJFUzI1NiJ9." + part(t, s.claims(nil)), false},
-		"an ID token":     {s.Tokens(t)["id_token"].(string), false},
+		"an ID token":     {s.Tokens(t).Get("id_token"), false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -246,6 +246,7 @@ func TestAssertionParameters(t *testing.T) {
 func TestAssertionIsSingleUse(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		s := newSigner(t, p)
 		assertion, good := s.sign(t, nil), 0
 		for _, res := range providertest.Parallel(32, func(int) providertest.Response { return s.token(t, assertion) }) {
@@ -294,6 +295,7 @@ func TestJTIBelongsToItsClient(t *testing.T) {
 func TestFailedRequestDoesNotBurnTheJTI(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		s := newSigner(t, p)
 		jti := map[string]any{"jti": "once"}
 		refused(t, s.token(t, s.sign(t, map[string]any{"jti": "once", "aud": "https://other.example"})))
@@ -318,7 +320,7 @@ func TestAssertionAtIntrospectionAndRevocation(t *testing.T) {
 	t.Parallel()
 	s := newSigner(t, providertest.New(t, providertest.Options{}))
 	tokens := s.Granted(t, withAssertion(clientCredentials(), s.sign(t, nil)), "")
-	token := url.Values{"token": {tokens["access_token"].(string)}}
+	token := url.Values{"token": {tokens.Get("access_token")}}
 	at := func(path string) providertest.Response {
 		assertion := s.sign(t, map[string]any{"aud": s.Config.Issuer + path})
 		return s.Post(t, s.Client(), path, withAssertion(token, assertion))

@@ -146,7 +146,7 @@ func TestAdvertisedGrantTypesWork(t *testing.T) {
 		tokens := p.Tokens(t)
 		forms := map[string]url.Values{
 			"authorization_code": providertest.CodeForm(p.Code(t, providertest.Browser(t), providertest.AuthorizeParams(nil))),
-			"refresh_token":      providertest.RefreshForm(tokens["refresh_token"]),
+			"refresh_token":      providertest.RefreshForm(tokens.Get("refresh_token")),
 			"client_credentials": {"grant_type": {"client_credentials"}},
 			"password": {
 				"grant_type": {"password"}, "username": {providertest.Username}, "password": {providertest.Password},
@@ -226,7 +226,7 @@ func TestAdvertisedIDTokenAlgorithmsWork(t *testing.T) {
 	}
 	for _, alg := range m.IDTokenSigningAlgValuesSupported {
 		p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) { m.IDTokenSignedResponseAlg = alg })
-		if header, _ := providertest.JWT(t, p.Tokens(t)["id_token"]); header["alg"] != alg {
+		if header, _ := providertest.JWT(t, p.Tokens(t).Get("id_token")); header["alg"] != alg {
 			t.Errorf("registered %s, got %v", alg, header["alg"])
 		}
 	}
@@ -250,7 +250,7 @@ func TestAdvertisedScopesAndClaimsWork(t *testing.T) {
 	if tokens["scope"] != scope {
 		t.Errorf("asked for %q, got %q", scope, tokens["scope"])
 	}
-	released := p.Bearer(t, "/userinfo", tokens["access_token"]).JSON(t)
+	released := p.Bearer(t, "/userinfo", tokens.Get("access_token")).JSON(t)
 	for _, claim := range m.ClaimsSupported {
 		if _, ok := released[claim]; !ok {
 			t.Errorf("%s is not released", claim)
@@ -303,8 +303,8 @@ func TestSubjectIsPublic(t *testing.T) {
 	native := []string{"client_id", providertest.PublicID, "redirect_uri", providertest.NativeURI}
 	code := p.Code(t, providertest.Browser(t), providertest.With(providertest.AuthorizeParams(nil), native...))
 	public := p.Granted(t, providertest.With(providertest.CodeForm(code), native...), "")
-	_, one := providertest.JWT(t, public["id_token"])
-	_, other := providertest.JWT(t, p.Tokens(t)["id_token"])
+	_, one := providertest.JWT(t, public.Get("id_token"))
+	_, other := providertest.JWT(t, p.Tokens(t).Get("id_token"))
 	if one["sub"] != other["sub"] {
 		t.Errorf("got sub %v and %v", one["sub"], other["sub"])
 	}

@@ -26,7 +26,7 @@ func TestAccessTokenIsOfRFC9068(t *testing.T) {
 	machine := p.Granted(t, clientCredentials(), providertest.MachineID, providertest.ClientSecret)
 
 	for name, test := range map[string]struct {
-		tokens map[string]any
+		tokens providertest.Tokens
 		want   map[string]any
 	}{
 		"a person's": {person, map[string]any{
@@ -39,7 +39,7 @@ func TestAccessTokenIsOfRFC9068(t *testing.T) {
 			"iat": issued, "exp": issued + 600, "client_id": providertest.MachineID, "scope": providertest.APIScope,
 		}},
 	} {
-		claims := verify(t, p, test.tokens["access_token"], "ES256", "at+jwt")
+		claims := verify(t, p, test.tokens.Get("access_token"), "ES256", "at+jwt")
 		if jti, _ := claims["jti"].(string); len(jti) < 22 {
 			t.Errorf("%s: jti %q is not unique enough", name, jti)
 		}
@@ -70,16 +70,16 @@ func TestOpaqueAccessToken(t *testing.T) {
 	p.ChangeClient(t, providertest.MachineID, opaque)
 
 	tokens := p.Tokens(t)
-	token, _ := tokens["access_token"].(string)
+	token := tokens.Get("access_token")
 	if !strings.HasPrefix(token, "gla_") || !p.Works(t, tokens) {
 		t.Errorf("userinfo does not accept %q", token[:4])
 	}
-	narrow := p.Granted(t, providertest.With(providertest.RefreshForm(tokens["refresh_token"]), "scope", "openid"))
-	if got := p.Introspect(t, narrow["access_token"]); got["active"] != true || got["scope"] != "openid" {
+	narrow := p.Granted(t, providertest.With(providertest.RefreshForm(tokens.Get("refresh_token")), "scope", "openid"))
+	if got := p.Introspect(t, narrow.Get("access_token")); got["active"] != true || got["scope"] != "openid" {
 		t.Errorf("got %v, want an active token for openid", got)
 	}
 	machine := p.Granted(t, clientCredentials(), providertest.MachineID, providertest.ClientSecret)
-	if got := p.Introspect(t, machine["access_token"]); got["sub"] != providertest.MachineID {
+	if got := p.Introspect(t, machine.Get("access_token")); got["sub"] != providertest.MachineID {
 		t.Errorf("got %v, want a token of the client", got)
 	}
 	state, err := p.Store.Read(t.Context(), storage.Wanted{Access: storage.HashOf(token)})

@@ -43,7 +43,7 @@ func TestClientCredentialsScope(t *testing.T) {
 				return
 			}
 			tokens := p.Granted(t, form, providertest.MachineID, providertest.ClientSecret)
-			if tokens["scope"] != want || tokens["refresh_token"] != nil || tokens["id_token"] != nil {
+			if tokens["scope"] != want || tokens.Get("refresh_token") != "" || tokens.Get("id_token") != "" {
 				t.Errorf("got %v, want scope %q and nothing but an access token", tokens, want)
 			}
 		})
@@ -92,6 +92,7 @@ func TestResourceMustBeForTheClient(t *testing.T) {
 func TestDeletedClientThatIsRememberedIsRefused(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		p.ChangeClient(t, providertest.MachineID, func(m *storage.ClientMetadata) { m.AccessTokenFormat = "opaque" })
 		p.Granted(t, clientCredentials(), providertest.MachineID, providertest.ClientSecret)
 		if err := p.Store.DeleteClient(t.Context(), providertest.MachineID); err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
 	"testing"
 	"time"
 
@@ -33,20 +34,20 @@ func TestIDTokenClaims(t *testing.T) {
 			p.Clock.Advance(5 * time.Second)
 			tokens := p.Granted(t, providertest.CodeForm(code))
 
-			claims := verify(t, p, tokens["id_token"], alg, "JWT")
+			claims := verify(t, p, tokens.Get("id_token"), alg, "JWT")
 			want := map[string]any{
 				"iss": p.Config.Issuer, "sub": providertest.UserID, "aud": providertest.ClientID,
 				"iat": float64(signedIn.Unix() + 5), "exp": float64(signedIn.Unix() + 5 + 600),
 				"auth_time": float64(signedIn.Unix()), "amr": []any{"pwd"},
 				"nonce": "a-nonce", "sid": grant.SessionID,
-				"at_hash": leftHalf(alg, tokens["access_token"].(string)),
+				"at_hash": leftHalf(alg, tokens.Get("access_token")),
 			}
 			if diff := cmp.Diff(want, claims); diff != "" {
 				t.Errorf("claims (-want +got):\n%s", diff)
 			}
-			refreshed := p.Granted(t, providertest.RefreshForm(tokens["refresh_token"]))
-			again := verify(t, p, refreshed["id_token"], alg, "JWT")
-			if again["at_hash"] != leftHalf(alg, refreshed["access_token"].(string)) {
+			refreshed := p.Granted(t, providertest.RefreshForm(tokens.Get("refresh_token")))
+			again := verify(t, p, refreshed.Get("id_token"), alg, "JWT")
+			if again["at_hash"] != leftHalf(alg, refreshed.Get("access_token")) {
 				t.Error("at_hash after a refresh is not of the new access token")
 			}
 		})
@@ -54,13 +55,13 @@ func TestIDTokenClaims(t *testing.T) {
 }
 
 // verify checks a JWT of ours with the published keys, as a client does.
-func verify(t *testing.T, p *providertest.Provider, token any, alg, typ string) (claims map[string]any) {
+func verify(t *testing.T, p *providertest.Provider, token, alg, typ string) (claims map[string]any) {
 	t.Helper()
 	var set jose.JSONWebKeySet
 	if err := json.Unmarshal([]byte(p.Get(t, p.Client(), "/.well-known/jwks.json").Body), &set); err != nil {
 		t.Fatal(err)
 	}
-	jws, err := jose.ParseSignedCompact(token.(string), []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,11 +100,11 @@ func TestNoIDTokenWithoutOpenID(t *testing.T) {
 	p := providertest.New(t, providertest.Options{})
 	params := providertest.AuthorizeParams(map[string]string{"scope": "profile offline_access"})
 	tokens := p.Granted(t, providertest.CodeForm(p.Code(t, providertest.Browser(t), params)))
-	refreshed := p.Granted(t, providertest.RefreshForm(tokens["refresh_token"]))
-	if tokens["id_token"] != nil || refreshed["id_token"] != nil {
+	refreshed := p.Granted(t, providertest.RefreshForm(tokens.Get("refresh_token")))
+	if tokens.Get("id_token") != "" || refreshed.Get("id_token") != "" {
 		t.Error("an ID token without openid")
 	}
-	if res := p.Bearer(t, "/userinfo", tokens["access_token"]); res.StatusCode != 403 {
+	if res := p.Bearer(t, "/userinfo", tokens.Get("access_token")); res.StatusCode != http.StatusForbidden {
 		t.Errorf("userinfo without openid: status %d", res.StatusCode)
 	}
 }
@@ -115,7 +116,7 @@ func TestNonceComesBackAsSent(t *testing.T) {
 	browser := providertest.Browser(t)
 	for _, nonce := range []string{"n", "näive \"+&=\\ \u2603", ""} {
 		code := p.Code(t, browser, providertest.AuthorizeParams(map[string]string{"nonce": nonce}))
-		_, claims := providertest.JWT(t, p.Granted(t, providertest.CodeForm(code))["id_token"])
+		_, claims := providertest.JWT(t, p.Granted(t, providertest.CodeForm(code)).Get("id_token"))
 		if got, _ := claims["nonce"].(string); got != nonce {
 			t.Errorf("nonce %q came back as %q", nonce, got)
 		}
@@ -128,7 +129,7 @@ func TestIDTokenUserClaimsAreForClientsThatRegisteredSo(t *testing.T) {
 	t.Parallel()
 	p := providertest.New(t, providertest.Options{})
 	p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) { m.IDTokenUserClaims = true })
-	_, claims := providertest.JWT(t, p.Tokens(t)["id_token"])
+	_, claims := providertest.JWT(t, p.Tokens(t).Get("id_token"))
 	if claims["name"] != "Alex Sample" || claims["email"] != providertest.Username || claims["phone_number"] != nil {
 		t.Errorf("got %v", claims)
 	}

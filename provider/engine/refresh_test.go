@@ -14,7 +14,7 @@ import (
 )
 
 // newTokens returns a provider and the tokens of a sign-in.
-func newTokens(t *testing.T) (p *providertest.Provider, tokens map[string]any) {
+func newTokens(t *testing.T) (p *providertest.Provider, tokens providertest.Tokens) {
 	t.Helper()
 	p = providertest.New(t, providertest.Options{})
 	return p, p.Tokens(t)
@@ -25,13 +25,13 @@ func TestRefreshRotates(t *testing.T) {
 	t.Parallel()
 	p, first := newTokens(t)
 	p.Clock.Advance(time.Hour)
-	second := p.Granted(t, providertest.RefreshForm(first["refresh_token"]))
-	if first["refresh_token"] == second["refresh_token"] {
+	second := p.Granted(t, providertest.RefreshForm(first.Get("refresh_token")))
+	if first.Get("refresh_token") == second.Get("refresh_token") {
 		t.Error("the refresh token was not rotated")
 	}
 	for _, token := range []string{"access_token", "id_token"} {
-		_, before := providertest.JWT(t, first[token])
-		_, after := providertest.JWT(t, second[token])
+		_, before := providertest.JWT(t, first.Get(token))
+		_, after := providertest.JWT(t, second.Get(token))
 		for _, claim := range []string{"iat", "exp"} {
 			if after[claim] != before[claim].(float64)+3600 {
 				t.Errorf("%s: %s went from %v to %v in an hour", token, claim, before[claim], after[claim])
@@ -56,20 +56,21 @@ func TestRefreshRotates(t *testing.T) {
 func TestRefreshIsIdempotentWithinGrace(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{}, func(t *testing.T, p *providertest.Provider) {
-		form := providertest.RefreshForm(p.Tokens(t)["refresh_token"])
-		successors := map[any]bool{}
+		t.Helper()
+		form := providertest.RefreshForm(p.Tokens(t).Get("refresh_token"))
+		successors := map[string]bool{}
 		for _, res := range providertest.Parallel(20, func(int) providertest.Response { return p.Token(t, form) }) {
 			if res.StatusCode != http.StatusOK {
 				t.Fatalf("status %d: %s", res.StatusCode, res.Body)
 			}
-			tokens := res.JSON(t)
-			successors[tokens["refresh_token"]] = true
+			tokens := providertest.Tokens(res.JSON(t))
+			successors[tokens.Get("refresh_token")] = true
 			if !p.Works(t, tokens) {
 				t.Error("an access token is not good")
 			}
 		}
 		p.Clock.Advance(p.Config.Refresh.Grace - time.Second)
-		successors[p.Granted(t, form)["refresh_token"]] = true
+		successors[p.Granted(t, form).Get("refresh_token")] = true
 		if len(successors) != 1 {
 			t.Errorf("%d successors, want 1", len(successors))
 		}
@@ -102,13 +103,13 @@ func TestReuseEndsTheFamily(t *testing.T) {
 			t.Parallel()
 			p, stolen := newTokens(t)
 			p.Clock.Advance(24 * time.Hour)
-			last := p.Granted(t, providertest.RefreshForm(stolen["refresh_token"]))
+			last := p.Granted(t, providertest.RefreshForm(stolen.Get("refresh_token")))
 			if test.used {
-				last = p.Granted(t, providertest.RefreshForm(last["refresh_token"]))
+				last = p.Granted(t, providertest.RefreshForm(last.Get("refresh_token")))
 			}
 			p.Clock.Advance(test.wait)
 			p.CleanUp(t)
-			form := providertest.With(providertest.RefreshForm(stolen["refresh_token"]), test.changes...)
+			form := providertest.With(providertest.RefreshForm(stolen.Get("refresh_token")), test.changes...)
 			providertest.InvalidGrant(t, p.Token(t, form))
 			p.Ended(t, last)
 		})
@@ -127,13 +128,13 @@ func TestGraceIsTheClients(t *testing.T) {
 			p := providertest.New(t, providertest.Options{})
 			p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) { m.RefreshGraceSeconds = &test.grace })
 			first := p.Tokens(t)
-			second := p.Granted(t, providertest.RefreshForm(first["refresh_token"]))
+			second := p.Granted(t, providertest.RefreshForm(first.Get("refresh_token")))
 			if test.good >= 0 {
 				p.Clock.Advance(time.Duration(test.good) * time.Second)
-				second = p.Granted(t, providertest.RefreshForm(first["refresh_token"]))
+				second = p.Granted(t, providertest.RefreshForm(first.Get("refresh_token")))
 			}
 			p.Clock.Advance(time.Duration(test.grace-max(test.good, 0)) * time.Second)
-			providertest.InvalidGrant(t, p.Token(t, providertest.RefreshForm(first["refresh_token"])))
+			providertest.InvalidGrant(t, p.Token(t, providertest.RefreshForm(first.Get("refresh_token"))))
 			p.Ended(t, second)
 		})
 	}
@@ -144,8 +145,9 @@ func TestStrictRotationHasOneWinner(t *testing.T) {
 	t.Parallel()
 	strict := 0
 	providertest.OnEachDatabase(t, providertest.Options{}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) { m.RefreshGraceSeconds = &strict })
-		form := providertest.RefreshForm(p.Tokens(t)["refresh_token"])
+		form := providertest.RefreshForm(p.Tokens(t).Get("refresh_token"))
 		won := 0
 		for _, res := range providertest.Parallel(20, func(int) providertest.Response { return p.Token(t, form) }) {
 			if res.StatusCode == http.StatusOK {
@@ -176,12 +178,12 @@ func TestScopeNarrowingOnRefresh(t *testing.T) {
 		{"  ", "openid profile email offline_access", true},
 	}
 	for _, step := range steps {
-		form := providertest.With(providertest.RefreshForm(tokens["refresh_token"]), "scope", step.ask)
+		form := providertest.With(providertest.RefreshForm(tokens.Get("refresh_token")), "scope", step.ask)
 		tokens = p.Granted(t, form)
-		_, claims := providertest.JWT(t, tokens["access_token"])
-		if tokens["scope"] != step.get || claims["scope"] != step.get || (tokens["id_token"] != nil) != step.idToken {
+		_, claims := providertest.JWT(t, tokens.Get("access_token"))
+		if tokens["scope"] != step.get || claims["scope"] != step.get || (tokens.Get("id_token") != "") != step.idToken {
 			t.Errorf("asked for %q: got %q, in the token %q, ID token: %v",
-				step.ask, tokens["scope"], claims["scope"], tokens["id_token"] != nil)
+				step.ask, tokens["scope"], claims["scope"], tokens.Get("id_token") != "")
 		}
 	}
 }
@@ -191,11 +193,11 @@ func TestRefreshCannotWidenTheScope(t *testing.T) {
 	t.Parallel()
 	p, tokens := newTokens(t)
 	for _, scope := range []string{"phone", "openid phone", providertest.APIScope, "unknown", "openid\tphone"} {
-		form := providertest.With(providertest.RefreshForm(tokens["refresh_token"]), "scope", scope)
+		form := providertest.With(providertest.RefreshForm(tokens.Get("refresh_token")), "scope", scope)
 		providertest.Refused(t, p.Token(t, form), http.StatusBadRequest, "invalid_scope")
 	}
 	p.Clock.Advance(time.Hour)
-	p.Granted(t, providertest.RefreshForm(tokens["refresh_token"]))
+	p.Granted(t, providertest.RefreshForm(tokens.Get("refresh_token")))
 }
 
 // RFC 8707 §2.2: the tokens of a grant for several resources can be for one.
@@ -215,18 +217,18 @@ func TestResourceNarrowing(t *testing.T) {
 	tokens := p.Granted(t, providertest.With(providertest.CodeForm(code), "resource", other))
 	audience(t, tokens, other)
 
-	form := providertest.RefreshForm(tokens["refresh_token"])
+	form := providertest.RefreshForm(tokens.Get("refresh_token"))
 	providertest.Refused(t, p.Token(t, providertest.With(form, "resource", p.Config.Issuer)),
 		http.StatusBadRequest, "invalid_target")
 	form["resource"] = []string{other, providertest.API, other}
 	tokens = p.Granted(t, form)
 	audience(t, tokens, []any{providertest.API, other})
-	audience(t, p.Granted(t, providertest.RefreshForm(tokens["refresh_token"])), []any{providertest.API, other})
+	audience(t, p.Granted(t, providertest.RefreshForm(tokens.Get("refresh_token"))), []any{providertest.API, other})
 }
 
-func audience(t *testing.T, tokens map[string]any, want any) {
+func audience(t *testing.T, tokens providertest.Tokens, want any) {
 	t.Helper()
-	_, claims := providertest.JWT(t, tokens["access_token"])
+	_, claims := providertest.JWT(t, tokens.Get("access_token"))
 	if diff := cmp.Diff(want, claims["aud"]); diff != "" {
 		t.Errorf("aud of the access token (-want +got):\n%s", diff)
 	}
@@ -240,7 +242,7 @@ func TestFamilyHasAnAbsoluteLifetime(t *testing.T) {
 	for p.Clock.Now().Before(end.Add(-time.Hour)) {
 		p.Clock.Advance(min(29*24*time.Hour, end.Add(-time.Second).Sub(p.Clock.Now())))
 		p.CleanUp(t)
-		tokens = p.Granted(t, providertest.RefreshForm(tokens["refresh_token"]))
+		tokens = p.Granted(t, providertest.RefreshForm(tokens.Get("refresh_token")))
 	}
 	t.Logf("lived for %v", p.Clock.Now().Sub(start))
 	p.Clock.Advance(time.Second)
@@ -253,7 +255,7 @@ func TestRefreshTokenExpires(t *testing.T) {
 	for left, good := range map[time.Duration]bool{time.Second: true, 0: false} {
 		p, tokens := newTokens(t)
 		p.Clock.Advance(p.Config.Lifetimes.RefreshToken - left)
-		res := p.Token(t, providertest.RefreshForm(tokens["refresh_token"]))
+		res := p.Token(t, providertest.RefreshForm(tokens.Get("refresh_token")))
 		if (res.StatusCode == http.StatusOK) != good {
 			t.Errorf("%v before the end: status %d", left, res.StatusCode)
 		}
@@ -268,17 +270,17 @@ func TestAnotherClientsRefreshTokenNeitherWorksNorRevokes(t *testing.T) {
 	p.SaveClient(t.Context(), t, "another", storage.ClientMetadata{GrantTypes: []string{"refresh_token"}})
 	stolen := func() {
 		t.Helper()
-		form := providertest.RefreshForm(first["refresh_token"])
+		form := providertest.RefreshForm(first.Get("refresh_token"))
 		providertest.InvalidGrant(t, p.Token(t, form, "another", providertest.ClientSecret))
 		providertest.InvalidGrant(t, p.Token(t, providertest.With(form, "client_id", providertest.PublicID), ""))
 		// Nor does it learn what was granted.
 		providertest.InvalidGrant(t, p.Token(t, providertest.With(form, "scope", "phone"), "another", providertest.ClientSecret))
 	}
 	stolen()
-	second := p.Granted(t, providertest.RefreshForm(first["refresh_token"]))
+	second := p.Granted(t, providertest.RefreshForm(first.Get("refresh_token")))
 	p.Clock.Advance(time.Hour)
 	stolen()
-	p.Granted(t, providertest.RefreshForm(second["refresh_token"]))
+	p.Granted(t, providertest.RefreshForm(second.Get("refresh_token")))
 }
 
 // RFC 6749 §5.2: all that is wrong with a refresh token is invalid_grant.
@@ -286,9 +288,9 @@ func TestOtherArtefactIsNoRefreshToken(t *testing.T) {
 	t.Parallel()
 	p, tokens := newTokens(t)
 	code := p.Code(t, providertest.Browser(t), providertest.AuthorizeParams(nil))
-	good, _ := tokens["refresh_token"].(string)
-	for name, artefact := range map[string]any{
-		"code": code, "access token": tokens["access_token"], "ID token": tokens["id_token"],
+	good := tokens.Get("refresh_token")
+	for name, artefact := range map[string]string{
+		"code": code, "access token": tokens.Get("access_token"), "ID token": tokens.Get("id_token"),
 		"cut": good[:len(good)-1], "longer": good + "A", "altered": good[:8] + strings.ToUpper(good[8:]) + "x",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -327,7 +329,7 @@ func TestRefreshEndsWithWhatItHangsOn(t *testing.T) {
 			t.Parallel()
 			p, tokens := newTokens(t)
 			test.happens(t, p)
-			providertest.Refused(t, p.Token(t, providertest.RefreshForm(tokens["refresh_token"])),
+			providertest.Refused(t, p.Token(t, providertest.RefreshForm(tokens.Get("refresh_token"))),
 				http.StatusBadRequest, test.code)
 		})
 	}
@@ -338,7 +340,7 @@ func TestRefreshWithoutAScopeThatTheClientLost(t *testing.T) {
 	t.Parallel()
 	p, tokens := newTokens(t)
 	p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) { m.Scope = "openid profile offline_access" })
-	tokens = p.Granted(t, providertest.RefreshForm(tokens["refresh_token"]))
+	tokens = p.Granted(t, providertest.RefreshForm(tokens.Get("refresh_token")))
 	if tokens["scope"] != "openid profile offline_access" {
 		t.Errorf("got scope %q", tokens["scope"])
 	}
@@ -350,12 +352,12 @@ func TestNoRefreshTokenWithoutOfflineAccess(t *testing.T) {
 	p := providertest.New(t, providertest.Options{})
 	online := providertest.AuthorizeParams(map[string]string{"scope": "openid"})
 	tokens := p.Granted(t, providertest.CodeForm(p.Code(t, providertest.Browser(t), online)))
-	if tokens["refresh_token"] != nil {
+	if tokens.Get("refresh_token") != "" {
 		t.Error("a refresh token without offline_access")
 	}
 	p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) { m.GrantTypes = []string{"authorization_code"} })
 	tokens = p.Tokens(t)
-	if tokens["refresh_token"] != nil || strings.Contains(tokens["scope"].(string), "offline_access") {
+	if tokens.Get("refresh_token") != "" || strings.Contains(tokens.Get("scope"), "offline_access") {
 		t.Errorf("a client that is not registered for it got %q", tokens["scope"])
 	}
 }
@@ -369,7 +371,7 @@ func TestPublicClientRefreshes(t *testing.T) {
 	}))
 	form := providertest.With(providertest.CodeForm(code), "client_id", providertest.PublicID, "redirect_uri", providertest.NativeURI)
 	first := p.Granted(t, form, "")
-	refresh := providertest.With(providertest.RefreshForm(first["refresh_token"]), "client_id", providertest.PublicID)
+	refresh := providertest.With(providertest.RefreshForm(first.Get("refresh_token")), "client_id", providertest.PublicID)
 	second := p.Granted(t, refresh, "")
 	p.Clock.Advance(time.Minute)
 	providertest.InvalidGrant(t, p.Token(t, refresh, ""))

@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,10 +15,9 @@ import (
 )
 
 // introspect asks as a client, with its secret.
-func introspect(t *testing.T, p *providertest.Provider, client string, token any) providertest.Response {
+func introspect(t *testing.T, p *providertest.Provider, client, token string) providertest.Response {
 	t.Helper()
-	s, _ := token.(string)
-	return p.Post(t, p.Client(), "/introspect", url.Values{"token": {s}}, client, providertest.ClientSecret)
+	return p.Post(t, p.Client(), "/introspect", url.Values{"token": {token}}, client, providertest.ClientSecret)
 }
 
 func inactive(t *testing.T, res providertest.Response) {
@@ -37,27 +37,23 @@ func TestIntrospectionTellsTheClaims(t *testing.T) {
 		"active": true, "iss": p.Config.Issuer, "sub": providertest.UserID, "aud": p.Config.Issuer,
 		"client_id": providertest.ClientID, "scope": "openid profile email offline_access", "iat": now,
 	}
-	_, claims := providertest.JWT(t, tokens["access_token"])
+	_, claims := providertest.JWT(t, tokens.Get("access_token"))
 	access := merge(common, map[string]any{
 		"exp": now + 600, "token_type": "Bearer", "jti": claims["jti"], "auth_time": now,
 		"amr": []any{"pwd"}, "grant_id": claims["grant_id"],
 	})
 	refresh := merge(common, map[string]any{"exp": now + 30*24*3600})
 	for token, want := range map[string]map[string]any{"access_token": access, "refresh_token": refresh} {
-		got := introspect(t, p, providertest.ClientID, tokens[token]).JSON(t)
+		got := introspect(t, p, providertest.ClientID, tokens.Get(token)).JSON(t)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", token, diff)
 		}
 	}
 }
 
-func merge(maps ...map[string]any) map[string]any {
-	all := map[string]any{}
-	for _, m := range maps {
-		for k, v := range m {
-			all[k] = v
-		}
-	}
+func merge(common, more map[string]any) map[string]any {
+	all := maps.Clone(common)
+	maps.Copy(all, more)
 	return all
 }
 
@@ -76,7 +72,7 @@ func TestIntrospectionIsForThoseConcerned(t *testing.T) {
 		providertest.ClientID: true, providertest.APIClientID: true, "audience": true, providertest.MachineID: false,
 	} {
 		for _, token := range []string{"access_token", "refresh_token"} {
-			res := introspect(t, p, client, tokens[token])
+			res := introspect(t, p, client, tokens.Get(token))
 			if !active {
 				inactive(t, res)
 			} else if res.JSON(t)["active"] != true {
@@ -84,9 +80,9 @@ func TestIntrospectionIsForThoseConcerned(t *testing.T) {
 			}
 		}
 	}
-	public := url.Values{"token": {tokens["access_token"].(string)}, "client_id": {providertest.PublicID}}
+	public := url.Values{"token": {tokens.Get("access_token")}, "client_id": {providertest.PublicID}}
 	providertest.Refused(t, p.Post(t, p.Client(), "/introspect", public), http.StatusUnauthorized, "invalid_client")
-	bearer := p.Bearer(t, "/introspect", tokens["access_token"]) // by GET
+	bearer := p.Bearer(t, "/introspect", tokens.Get("access_token")) // by GET
 	if bearer.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("status %d", bearer.StatusCode)
 	}
@@ -98,11 +94,11 @@ func TestIntrospectionOfWhatIsNotGood(t *testing.T) {
 	t.Parallel()
 	p := providertest.New(t, providertest.Options{})
 	tokens := p.Tokens(t)
-	access, _ := tokens["access_token"].(string)
-	refresh, _ := tokens["refresh_token"].(string)
+	access := tokens.Get("access_token")
+	refresh := tokens.Get("refresh_token")
 	for name, token := range map[string]string{
 		"a code":      p.Code(t, providertest.Browser(t), providertest.AuthorizeParams(nil)),
-		"an ID token": tokens["id_token"].(string), "unknown": "x", "an opaque one": "gla_x", "a refresh token": "glr_x",
+		"an ID token": tokens.Get("id_token"), "unknown": "x", "an opaque one": "gla_x", "a refresh token": "glr_x",
 		"cut": access[:len(access)-1], "longer": access + "A", "another signature": flip(access),
 		"cut refresh": refresh[:len(refresh)-1], "another refresh": flip(refresh),
 	} {
@@ -169,8 +165,8 @@ func TestIntrospectionFollowsTheGrant(t *testing.T) {
 				code := p.Code(t, providertest.Browser(t), providertest.AuthorizeParams(nil))
 				tokens := p.Granted(t, providertest.CodeForm(code))
 				happens(t, p, code)
-				inactive(t, introspect(t, p, providertest.APIClientID, tokens["access_token"]))
-				inactive(t, introspect(t, p, providertest.APIClientID, tokens["refresh_token"]))
+				inactive(t, introspect(t, p, providertest.APIClientID, tokens.Get("access_token")))
+				inactive(t, introspect(t, p, providertest.APIClientID, tokens.Get("refresh_token")))
 				if p.Works(t, tokens) {
 					t.Error("userinfo accepts the token")
 				}
@@ -184,15 +180,15 @@ func TestRotatedRefreshTokenIsInactive(t *testing.T) {
 	t.Parallel()
 	p := providertest.New(t, providertest.Options{})
 	first := p.Tokens(t)
-	second := p.Granted(t, providertest.RefreshForm(first["refresh_token"]))
-	inactive(t, introspect(t, p, providertest.ClientID, first["refresh_token"]))
-	if res := introspect(t, p, providertest.ClientID, second["refresh_token"]); res.JSON(t)["active"] != true {
+	second := p.Granted(t, providertest.RefreshForm(first.Get("refresh_token")))
+	inactive(t, introspect(t, p, providertest.ClientID, first.Get("refresh_token")))
+	if res := introspect(t, p, providertest.ClientID, second.Get("refresh_token")); res.JSON(t)["active"] != true {
 		t.Errorf("the successor: %s", res.Body)
 	}
 	p.Clock.Advance(time.Hour)
-	inactive(t, introspect(t, p, providertest.ClientID, first["refresh_token"]))
+	inactive(t, introspect(t, p, providertest.ClientID, first.Get("refresh_token")))
 	// Asking is not using: the family lives.
-	p.Granted(t, providertest.RefreshForm(second["refresh_token"]))
+	p.Granted(t, providertest.RefreshForm(second.Get("refresh_token")))
 }
 
 // token is REQUIRED, RFC 7662 §2.1 and RFC 7009 §2.1.

@@ -9,10 +9,9 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-func revoke(t *testing.T, p *providertest.Provider, client string, token any) providertest.Response {
+func revoke(t *testing.T, p *providertest.Provider, client, token string) providertest.Response {
 	t.Helper()
-	s, _ := token.(string)
-	return p.Post(t, p.Client(), "/revoke", url.Values{"token": {s}}, client, providertest.ClientSecret)
+	return p.Post(t, p.Client(), "/revoke", url.Values{"token": {token}}, client, providertest.ClientSecret)
 }
 
 func revoked(t *testing.T, res providertest.Response) {
@@ -33,13 +32,13 @@ func TestRevocationEndsTheGrant(t *testing.T) {
 				p := providertest.New(t, providertest.Options{})
 				p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) { m.AccessTokenFormat = format })
 				tokens, others := p.Tokens(t), p.Tokens(t)
-				revoked(t, revoke(t, p, providertest.ClientID, tokens[token]))
+				revoked(t, revoke(t, p, providertest.ClientID, tokens.Get(token)))
 				p.Ended(t, tokens)
-				inactive(t, introspect(t, p, providertest.ClientID, tokens["access_token"]))
+				inactive(t, introspect(t, p, providertest.ClientID, tokens.Get("access_token")))
 				if !p.Works(t, others) {
 					t.Error("another grant ended with it")
 				}
-				revoked(t, revoke(t, p, providertest.ClientID, tokens[token])) // and again
+				revoked(t, revoke(t, p, providertest.ClientID, tokens.Get(token))) // and again
 			})
 		}
 	}
@@ -56,14 +55,14 @@ func TestRevocationOfAClientsOwnToken(t *testing.T) {
 			form := url.Values{"grant_type": {"client_credentials"}}
 			one := p.Granted(t, form, providertest.MachineID, providertest.ClientSecret)
 			other := p.Granted(t, form, providertest.MachineID, providertest.ClientSecret)
-			providertest.InvalidGrant(t, revoke(t, p, providertest.APIClientID, one["access_token"]))
-			revoked(t, revoke(t, p, providertest.MachineID, one["access_token"]))
-			inactive(t, introspect(t, p, providertest.APIClientID, one["access_token"]))
-			if p.Introspect(t, other["access_token"])["active"] != true {
+			providertest.InvalidGrant(t, revoke(t, p, providertest.APIClientID, one.Get("access_token")))
+			revoked(t, revoke(t, p, providertest.MachineID, one.Get("access_token")))
+			inactive(t, introspect(t, p, providertest.APIClientID, one.Get("access_token")))
+			if p.Introspect(t, other.Get("access_token"))["active"] != true {
 				t.Error("another token of the client ended with it")
 			}
 			p.Clock.Advance(p.Config.Lifetimes.AccessToken)
-			revoked(t, revoke(t, p, providertest.MachineID, other["access_token"]))
+			revoked(t, revoke(t, p, providertest.MachineID, other.Get("access_token")))
 		})
 	}
 }
@@ -75,17 +74,17 @@ func TestRevocationIsForTheTokensClient(t *testing.T) {
 	tokens := p.Tokens(t)
 	for _, token := range []string{"access_token", "refresh_token"} {
 		for _, client := range []string{providertest.MachineID, providertest.APIClientID} {
-			providertest.InvalidGrant(t, revoke(t, p, client, tokens[token]))
+			providertest.InvalidGrant(t, revoke(t, p, client, tokens.Get(token)))
 		}
-		public := url.Values{"token": {tokens[token].(string)}, "client_id": {providertest.PublicID}}
+		public := url.Values{"token": {tokens.Get(token)}, "client_id": {providertest.PublicID}}
 		providertest.InvalidGrant(t, p.Post(t, p.Client(), "/revoke", public))
-		wrong := p.Post(t, p.Client(), "/revoke", url.Values{"token": {tokens[token].(string)}}, providertest.ClientID, "wrong")
+		wrong := p.Post(t, p.Client(), "/revoke", url.Values{"token": {tokens.Get(token)}}, providertest.ClientID, "wrong")
 		providertest.Refused(t, wrong, http.StatusUnauthorized, "invalid_client")
 	}
 	if !p.Works(t, tokens) {
 		t.Error("another client revoked the grant")
 	}
-	p.Granted(t, providertest.RefreshForm(tokens["refresh_token"]))
+	p.Granted(t, providertest.RefreshForm(tokens.Get("refresh_token")))
 }
 
 // RFC 7009 §2.2: "invalid tokens do not cause an error response".
@@ -93,10 +92,10 @@ func TestRevocationOfNothingSucceeds(t *testing.T) {
 	t.Parallel()
 	p := providertest.New(t, providertest.Options{})
 	tokens := p.Tokens(t)
-	access, _ := tokens["access_token"].(string)
-	for name, token := range map[string]any{
+	access := tokens.Get("access_token")
+	for name, token := range map[string]string{
 		"unknown": "x", "an unknown refresh token": "glr_x", "an unknown opaque one": "gla_x",
-		"an ID token": tokens["id_token"], "altered": flip(access), "cut": access[:40],
+		"an ID token": tokens.Get("id_token"), "altered": flip(access), "cut": access[:40],
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -113,8 +112,8 @@ func TestRevocationWithARotatedRefreshToken(t *testing.T) {
 	t.Parallel()
 	p := providertest.New(t, providertest.Options{})
 	first := p.Tokens(t)
-	second := p.Granted(t, providertest.RefreshForm(first["refresh_token"]))
-	revoked(t, revoke(t, p, providertest.ClientID, first["refresh_token"]))
+	second := p.Granted(t, providertest.RefreshForm(first.Get("refresh_token")))
+	revoked(t, revoke(t, p, providertest.ClientID, first.Get("refresh_token")))
 	p.Ended(t, second)
 }
 
@@ -125,7 +124,7 @@ func TestPublicClientRevokes(t *testing.T) {
 	client := []string{"client_id", providertest.PublicID, "redirect_uri", providertest.NativeURI}
 	code := p.Code(t, providertest.Browser(t), providertest.With(providertest.AuthorizeParams(nil), client...))
 	tokens := p.Granted(t, providertest.With(providertest.CodeForm(code), client...), "")
-	form := url.Values{"token": {tokens["refresh_token"].(string)}, "client_id": {providertest.PublicID}}
+	form := url.Values{"token": {tokens.Get("refresh_token")}, "client_id": {providertest.PublicID}}
 	revoked(t, p.Post(t, p.Client(), "/revoke", form))
 	if p.Works(t, tokens) {
 		t.Error("the access token is still good")
@@ -136,12 +135,13 @@ func TestPublicClientRevokes(t *testing.T) {
 func TestRevocationWinsOverARefresh(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		tokens := p.Tokens(t)
 		responses := providertest.Parallel(16, func(i int) providertest.Response {
 			if i == 8 {
-				return revoke(t, p, providertest.ClientID, tokens["refresh_token"])
+				return revoke(t, p, providertest.ClientID, tokens.Get("refresh_token"))
 			}
-			return p.Token(t, providertest.RefreshForm(tokens["refresh_token"]))
+			return p.Token(t, providertest.RefreshForm(tokens.Get("refresh_token")))
 		})
 		revoked(t, responses[8])
 		for i, res := range responses {

@@ -1,6 +1,7 @@
 package userinfo_test
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,7 +17,7 @@ import (
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // tokensFor signs in for a scope.
-func tokensFor(t *testing.T, p *providertest.Provider, scope string) map[string]any {
+func tokensFor(t *testing.T, p *providertest.Provider, scope string) providertest.Tokens {
 	t.Helper()
 	params := providertest.AuthorizeParams(map[string]string{"scope": scope})
 	return p.Granted(t, providertest.CodeForm(p.Code(t, providertest.Browser(t), params)))
@@ -46,15 +47,13 @@ func TestScopesReleaseTheirClaims(t *testing.T) {
 			tokens := tokensFor(t, p, scope)
 			want := map[string]any{"sub": providertest.UserID}
 			for _, set := range claims {
-				for name, value := range set {
-					want[name] = value
-				}
+				maps.Copy(want, set)
 			}
-			res := p.Bearer(t, "/userinfo", tokens["access_token"])
+			res := p.Bearer(t, "/userinfo", tokens.Get("access_token"))
 			if diff := cmp.Diff(want, res.JSON(t)); diff != "" {
 				t.Errorf("claims (-want +got):\n%s", diff)
 			}
-			if _, id := providertest.JWT(t, tokens["id_token"]); id["sub"] != want["sub"] {
+			if _, id := providertest.JWT(t, tokens.Get("id_token")); id["sub"] != want["sub"] {
 				t.Errorf("sub of the ID token is %v", id["sub"])
 			}
 			if got := res.Header.Get("Cache-Control"); got != "no-store" {
@@ -69,7 +68,7 @@ func TestScopesReleaseTheirClaims(t *testing.T) {
 func TestTokenIsInTheHeaderOrTheBody(t *testing.T) {
 	t.Parallel()
 	p := providertest.New(t, providertest.Options{})
-	token := tokensFor(t, p, "openid")["access_token"].(string)
+	token := tokensFor(t, p, "openid").Get("access_token")
 	const form = "application/x-www-form-urlencoded"
 	body := url.Values{"access_token": {token}}.Encode()
 	tests := map[string]struct {
@@ -139,17 +138,17 @@ func TestOtherArtefactIsNoAccessToken(t *testing.T) {
 	p := providertest.New(t, providertest.Options{})
 	other := providertest.New(t, providertest.Options{}) // with the same keys
 	tokens := tokensFor(t, p, "openid offline_access")
-	access := tokens["access_token"].(string)
+	access := tokens.Get("access_token")
 	parts := strings.Split(access, ".")
 	code := p.Code(t, providertest.Browser(t), providertest.AuthorizeParams(nil))
-	for name, token := range map[string]any{
-		"an ID token": tokens["id_token"], "a refresh token": tokens["refresh_token"], "a code": code,
-		"another issuer's":   tokensFor(t, other, "openid")["access_token"],
+	for name, token := range map[string]string{
+		"an ID token": tokens.Get("id_token"), "a refresh token": tokens.Get("refresh_token"), "a code": code,
+		"another issuer's":   tokensFor(t, other, "openid").Get("access_token"),
 		"cut":                access[:len(access)-1],
 		"one more character": access[:len(access)-1] + "\u00a0",
 		"no signature":       parts[0] + "." + parts[1] + ".",
 		"none":               "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0." + parts[1] + ".",
-		"other claims":       parts[0] + "." + strings.Split(tokens["id_token"].(string), ".")[1] + "." + parts[2],
+		"other claims":       parts[0] + "." + strings.Split(tokens.Get("id_token"), ".")[1] + "." + parts[2],
 		"four parts":         access + ".x",
 		"opaque, unknown":    "gla_" + strings.Repeat("A", 43),
 		"opaque, a JWT":      "gla_" + access,
@@ -161,7 +160,7 @@ func TestOtherArtefactIsNoAccessToken(t *testing.T) {
 	}
 	expired := tokensFor(t, p, "openid")
 	p.Clock.Advance(p.Config.Lifetimes.AccessToken)
-	challenged(t, p.Bearer(t, "/userinfo", expired["access_token"]), http.StatusUnauthorized, "invalid_token")
+	challenged(t, p.Bearer(t, "/userinfo", expired.Get("access_token")), http.StatusUnauthorized, "invalid_token")
 }
 
 // RFC 6750 §3.1: a good token that is not for this.
@@ -169,8 +168,8 @@ func TestTokenWithoutOpenIDIsInsufficient(t *testing.T) {
 	t.Parallel()
 	p := providertest.New(t, providertest.Options{})
 	machine := p.Granted(t, url.Values{"grant_type": {"client_credentials"}}, providertest.MachineID, providertest.ClientSecret)
-	for _, tokens := range []map[string]any{machine, tokensFor(t, p, "profile email")} {
-		challenged(t, p.Bearer(t, "/userinfo", tokens["access_token"]), http.StatusForbidden, "insufficient_scope")
+	for _, tokens := range []providertest.Tokens{machine, tokensFor(t, p, "profile email")} {
+		challenged(t, p.Bearer(t, "/userinfo", tokens.Get("access_token")), http.StatusForbidden, "insufficient_scope")
 	}
 }
 
@@ -181,7 +180,7 @@ func TestUserinfoIsCurrent(t *testing.T) {
 	tokens := tokensFor(t, p, "openid profile email")
 	p.ChangeUser(t, func(u *storage.User) { u.Claims = storage.Claims{Name: "Sam"} })
 	want := map[string]any{"sub": providertest.UserID, "name": "Sam", "updated_at": float64(p.Clock.Now().Unix())}
-	if diff := cmp.Diff(want, p.Bearer(t, "/userinfo", tokens["access_token"]).JSON(t)); diff != "" {
+	if diff := cmp.Diff(want, p.Bearer(t, "/userinfo", tokens.Get("access_token")).JSON(t)); diff != "" {
 		t.Errorf("claims (-want +got):\n%s", diff)
 	}
 }
@@ -191,7 +190,7 @@ func TestUserinfoIsCurrent(t *testing.T) {
 func TestUserinfoForScripts(t *testing.T) {
 	t.Parallel()
 	p := providertest.New(t, providertest.Options{})
-	token := tokensFor(t, p, "openid")["access_token"].(string)
+	token := tokensFor(t, p, "openid").Get("access_token")
 	for origin, want := range map[string]string{"https://app.example": "https://app.example", "https://evil.example": ""} {
 		for method, status := range map[string]int{http.MethodGet: http.StatusOK, http.MethodOptions: http.StatusNoContent} {
 			r, err := http.NewRequestWithContext(t.Context(), method, p.URL+"/userinfo", nil)
