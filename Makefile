@@ -26,8 +26,8 @@ e2e: ## Run the whole-system tests only
 	scripts/test-deps
 	$(GO) test -race -count=1 ./e2e/...
 
-bench: ## Run the benchmarks
-	$(GO) test -run '^$$' -bench . ./...
+bench: build ## Measure the provider on both engines and print a table
+	$(GO) run ./bench
 
 lint: tools ## Check style, walls and formatting
 	$(LINT) run ./...
