@@ -115,6 +115,34 @@ func TestAlteredTokenIsRefused(t *testing.T) {
 	}
 }
 
+// A signature that was good says nothing of another one of the same claims, nor of
+// other claims.
+func TestVerifiedTokenProvesNoOther(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, Config{Algorithms: []string{"ES256"}}, newStore(t), &clock{})
+	first, second := strings.Split(sign(t, r, "ES256"), "."), strings.Split(sign(t, r, "ES256"), ".")
+	other, err := r.Sign(t.Context(), "ES256", "at+jwt", []byte(`{"sub":"eve"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims := strings.Split(other, ".")[1]
+	for _, test := range []struct {
+		token []string
+		good  bool
+	}{
+		{first, true},
+		{first, true}, // remembered
+		{second, true},
+		{[]string{first[0], claims, first[2]}, false},
+		{[]string{first[0], first[1], strings.Split(other, ".")[2]}, false},
+	} {
+		_, err := r.Verify(t.Context(), strings.Join(test.token, "."), "at+jwt")
+		if (err == nil) != test.good {
+			t.Errorf("%v is good: %v, want %v", test.token, err == nil, test.good)
+		}
+	}
+}
+
 func FuzzVerify(f *testing.F) {
 	r := newRing(f, es256, newStore(f), &clock{})
 	token := sign(f, r, "ES256")

@@ -30,6 +30,8 @@ type key struct {
 	storage.SigningKey
 	private crypto.Signer
 	jwk     []byte // the public JWK
+	// verified are signatures that have proven good.
+	verified *verified
 	// resealed is the private key under the current secret, if the store has
 	// it under a previous one.
 	resealed []byte
@@ -63,7 +65,7 @@ func (r *Ring) generate(alg string) (storage.SigningKey, error) {
 // to the database, but lacks the secret, cannot publish a key as ours.
 func (r *Ring) open(record storage.SigningKey, known *snapshot) (*key, error) {
 	if k := known.find(record.ID); k != nil && k.resealed == nil {
-		return &key{SigningKey: record, private: k.private, jwk: k.jwk}, nil
+		return &key{SigningKey: record, private: k.private, jwk: k.jwk, verified: k.verified}, nil
 	}
 	pkcs8, err := r.seal.Open(record.SealedKey, []byte(record.ID))
 	if err != nil {
@@ -88,7 +90,7 @@ func (r *Ring) open(record storage.SigningKey, known *snapshot) (*key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &key{SigningKey: record, private: private, jwk: jwk, resealed: resealed}, nil
+	return &key{SigningKey: record, private: private, jwk: jwk, verified: newVerified(), resealed: resealed}, nil
 }
 
 func newPrivateKey(alg string) (crypto.Signer, error) {
@@ -160,9 +162,21 @@ func (k *key) sign(input []byte) ([]byte, error) {
 	}
 }
 
-// verify is the reverse of sign.
+// verify is the reverse of sign. An access token is presented many times, and a
+// signature that was good is good.
 func (k *key) verify(input, signature []byte) bool {
 	digest := sha256.Sum256(input)
+	if k.verified.has(digest, signature) {
+		return true
+	}
+	good := k.check(input, digest, signature)
+	if good {
+		k.verified.add(digest, signature)
+	}
+	return good
+}
+
+func (k *key) check(input []byte, digest [sha256.Size]byte, signature []byte) bool {
 	switch public := k.private.Public().(type) {
 	case *ecdsa.PublicKey:
 		if len(signature) != 64 {
