@@ -22,11 +22,14 @@ import (
 	"github.com/gatelodge/gatelodge/storage/postgres"
 )
 
-// Main runs the tests, and then stops what they started. TestMain calls it.
-func Main(m *testing.M) {
+// Main runs the tests, stops what they started, and exits. TestMain calls it.
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run is Main for a TestMain that has more to clean up: it returns the exit code.
+func Run(m *testing.M) int {
 	code := m.Run()
 	shared.stop()
-	os.Exit(code)
+	return code
 }
 
 // shared is what the tests of this process have in common.

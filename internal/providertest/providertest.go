@@ -48,6 +48,18 @@ type Provider struct {
 	Config  *config.Config
 }
 
+// At returns a provider that another process serves at the URL, with the same
+// fixtures. It can do what goes over HTTP.
+func At(url string) *Provider { return &Provider{Server: &httptest.Server{URL: url}} }
+
+// Client returns a client for the back channel.
+func (p *Provider) Client() *http.Client {
+	if c := p.Server.Client(); c != nil {
+		return c
+	}
+	return http.DefaultClient
+}
+
 // Clock is a clock that stands still until it is moved.
 type Clock struct {
 	mu  sync.Mutex

@@ -1,0 +1,47 @@
+// Package e2e tests the whole system from outside: the built programs as
+// processes of their own, real clients that know nothing of us, a real browser,
+// and what a machine does to them: kill -9 and a database that goes away. Rules
+// that one process can prove are proven in the packages that own them.
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/gatelodge/gatelodge/internal/pgtest"
+)
+
+// programs is the directory with the built programs.
+var programs string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		var err error
+		if programs, err = build(); err != nil {
+			fmt.Fprintln(os.Stderr, "build the programs:", err)
+			return 1
+		}
+		defer os.RemoveAll(programs)
+		return pgtest.Run(m)
+	}())
+}
+
+// build builds the programs as `make build` does.
+func build() (string, error) {
+	dir, err := os.MkdirTemp("", "gatelodge-e2e-")
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", "build", "-o", dir+"/", "./cmd/...")
+	cmd.Dir = ".."
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return dir, nil
+}
+
+func program(name string) string { return filepath.Join(programs, name) }

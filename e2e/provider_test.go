@@ -1,0 +1,136 @@
+package e2e
+
+import (
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/gatelodge/gatelodge/internal/pgtest"
+	"github.com/gatelodge/gatelodge/internal/providertest"
+	"github.com/gatelodge/gatelodge/storage"
+	"github.com/gatelodge/gatelodge/storage/postgres"
+	"github.com/gatelodge/gatelodge/storage/sqlite"
+)
+
+// provider is `gatelodge serve`, with the fixtures of package providertest.
+type provider struct {
+	*providertest.Provider
+	*process
+	dir string
+	env []string
+	ops string // URL of the ops listener
+	// database is the URL of the Postgres database, "" for SQLite.
+	database string
+}
+
+// newProvider starts a provider on a fresh SQLite file, or on the migrated
+// Postgres database. Ports, directory and data stay the same when it is started
+// again.
+func newProvider(t testing.TB, database string) *provider {
+	t.Helper()
+	addr, ops := "localhost:"+freePort(t), "localhost:"+freePort(t)
+	p := &provider{
+		Provider: providertest.At("http://" + addr),
+		dir:      t.TempDir(),
+		ops:      "http://" + ops,
+		database: database,
+		env: []string{
+			"GATELODGE_ISSUER=http://" + addr,
+			"GATELODGE_HTTP_ADDR=" + addr,
+			"GATELODGE_OPS_ADDR=" + ops,
+			"GATELODGE_SECRET=" + providertest.MasterSecret,
+			"DATABASE_URL=" + database,
+			// The cheapest hash that is argon2id: it is not what is tested.
+			"GATELODGE_PASSWORD_MEMORY_KIB=8", "GATELODGE_PASSWORD_TIME=1",
+		},
+	}
+	fixtures, err := os.ReadFile("testdata/fixtures.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, p.dir, p.env, program("gatelodge"), "migrate")
+	p.apply(t, string(fixtures))
+	p.start(t)
+	return p
+}
+
+// apply creates and changes what the YAML says.
+func (p *provider) apply(t testing.TB, yaml string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "apply.yaml")
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, p.dir, p.env, program("gatelodge"), "apply", "-f", file)
+}
+
+// start starts the provider, which does not run, and waits until it serves.
+func (p *provider) start(t testing.TB) {
+	t.Helper()
+	p.process = start(t, p.dir, p.env, program("gatelodge"), "serve")
+	p.says(t, `"msg":"serving"`)
+}
+
+// client is a client or a browser whose connections do not outlive a request, as
+// the provider does not outlive the test that it is in.
+func (p *provider) client(t testing.TB) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Client{
+		Jar: jar, Timeout: patience,
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// reader opens the database that the provider runs on.
+func (p *provider) reader(t testing.TB) storage.Store {
+	t.Helper()
+	var db storage.Store
+	var err error
+	if p.database != "" {
+		db, err = postgres.Open(t.Context(), postgres.Config{URL: p.database})
+	} else {
+		db, err = sqlite.OpenShared(t.Context(), p.file())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+// file is the SQLite file.
+func (p *provider) file() string { return filepath.Join(p.dir, "data", "gatelodge.db") }
+
+// onEachDatabase runs the test against a provider on SQLite and one on Postgres.
+func onEachDatabase(t *testing.T, test func(*testing.T, *provider)) {
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, newProvider(t, ""))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, newProvider(t, pgtest.NewDatabase(t)))
+	})
+}
+
+// query is what an URL's query says.
+func query(t testing.TB, raw string) url.Values {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Query()
+}
