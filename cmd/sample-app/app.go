@@ -11,44 +11,31 @@ import (
 	"html/template"
 	"io"
 	"net/http"
-	"sync"
+	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 )
 
-// app is the web app. Sessions are kept in memory: it is a sample.
+// app is the web app.
 type app struct {
 	options
-	page *template.Template
-	http *http.Client
-
-	mu       sync.Mutex
-	provider *oidc.Provider // found when it is first needed
-	sessions map[string]*session
+	page     *template.Template
+	http     *http.Client
+	provider atomic.Pointer[oidc.Provider] // nil until it is first needed and there
+	sessions sessions
 }
-
-// session is a browser's: a sign-in that has begun, or one that is done.
-type session struct {
-	state, nonce, verifier string
-
-	signedIn bool
-	token    *oauth2.Token
-	idToken  string
-}
-
-const cookie = "sample-app-session"
 
 //go:embed page.html
 var page string
 
 func newApp(o options) *app {
 	return &app{
-		options:  o,
-		page:     template.Must(template.New("page").Parse(page)),
-		http:     &http.Client{Timeout: 10 * time.Second},
-		sessions: map[string]*session{},
+		options: o,
+		page:    template.Must(template.New("page").Parse(page)),
+		http:    &http.Client{Timeout: 10 * time.Second},
 	}
 }
 
@@ -62,27 +49,29 @@ func (a *app) routes() http.Handler {
 	return http.NewCrossOriginProtection().Handler(mux)
 }
 
-// config is our side of OAuth 2.0 at the provider.
-func (a *app) config(p *oidc.Provider) *oauth2.Config {
+// discover finds the provider, once it is there.
+func (a *app) discover(ctx context.Context) (*oidc.Provider, error) {
+	if p := a.provider.Load(); p != nil {
+		return p, nil
+	}
+	// The provider keeps the context, to fetch keys with.
+	p, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), a.http), a.Issuer)
+	if err != nil {
+		return nil, fmt.Errorf("the provider at %s does not answer yet: %w", a.Issuer, err)
+	}
+	a.provider.Store(p)
+	return p, nil
+}
+
+// client is what we are to the provider.
+func (a *app) client(p *oidc.Provider) *oauth2.Config {
+	endpoint := p.Endpoint()
+	endpoint.AuthStyle = oauth2.AuthStyleInHeader // rather than try both: a code works once
 	return &oauth2.Config{
-		ClientID: a.ClientID, ClientSecret: a.ClientSecret, Endpoint: p.Endpoint(),
+		ClientID: a.ClientID, ClientSecret: a.ClientSecret, Endpoint: endpoint,
 		RedirectURL: a.URL + "/callback",
 		Scopes:      []string{oidc.ScopeOpenID, "profile", "email", oidc.ScopeOfflineAccess, "profile.read"},
 	}
-}
-
-// discover finds the provider, once it is there.
-func (a *app) discover(ctx context.Context) (*oidc.Provider, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.provider == nil {
-		found, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), a.http), a.Issuer)
-		if err != nil {
-			return nil, fmt.Errorf("the provider at %s does not answer yet: %w", a.Issuer, err)
-		}
-		a.provider = found
-	}
-	return a.provider, nil
 }
 
 // signIn sends the browser to the provider: code flow with PKCE, state and nonce.
@@ -93,83 +82,121 @@ func (a *app) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s := &session{state: rand.Text(), nonce: rand.Text(), verifier: oauth2.GenerateVerifier()}
-	a.remember(w, s)
-	http.Redirect(w, r, a.config(p).AuthCodeURL(s.state, oidc.Nonce(s.nonce),
+	a.sessions.replace(w, r, s)
+	http.Redirect(w, r, a.client(p).AuthCodeURL(s.state, oidc.Nonce(s.nonce),
 		oauth2.S256ChallengeOption(s.verifier), oauth2.SetAuthURLParam("resource", a.API)), http.StatusSeeOther)
 }
 
 // callback takes the provider's answer and signs the person in.
 func (a *app) callback(w http.ResponseWriter, r *http.Request) {
-	s := a.session(r)
-	switch q := r.URL.Query(); {
-	case s == nil || q.Get("state") != s.state:
-		a.fail(w, http.StatusBadRequest, errors.New("this answer belongs to no sign-in of this browser"))
+	s, q := a.sessions.find(r), r.URL.Query()
+	if err := a.check(s, q); err != nil {
+		a.fail(w, http.StatusBadRequest, err)
 		return
-	case q.Has("error"):
+	}
+	if q.Has("error") {
 		a.fail(w, http.StatusForbidden, fmt.Errorf("%s: %s", q.Get("error"), q.Get("error_description")))
 		return
 	}
-	done, err := a.exchange(r, s)
+	done, err := a.exchange(r.Context(), s, q.Get("code"))
 	if err != nil {
 		a.fail(w, http.StatusBadGateway, err)
 		return
 	}
-	a.forget(r)
-	a.remember(w, done)
+	a.sessions.replace(w, r, done)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
-func (a *app) exchange(r *http.Request, s *session) (*session, error) {
-	p, err := a.discover(r.Context())
+// check makes sure that the answer belongs to a sign-in that this browser has
+// begun (RFC 6749 §10.12), at this provider (RFC 9207 §2.4).
+func (a *app) check(s *session, q url.Values) error {
+	switch {
+	case s == nil || s.token != nil || q.Get("state") != s.state:
+		return errors.New("this answer belongs to no sign-in of this browser")
+	case q.Has("iss") && q.Get("iss") != a.Issuer:
+		return errors.New("this answer comes from another provider")
+	default:
+		return nil
+	}
+}
+
+func (a *app) exchange(ctx context.Context, s *session, code string) (*session, error) {
+	p, err := a.discover(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ctx := oidc.ClientContext(r.Context(), a.http)
-	token, err := a.config(p).Exchange(ctx, r.URL.Query().Get("code"), oauth2.VerifierOption(s.verifier))
+	ctx = oidc.ClientContext(ctx, a.http)
+	token, err := a.client(p).Exchange(ctx, code, oauth2.VerifierOption(s.verifier))
 	if err != nil {
 		return nil, fmt.Errorf("exchange the code: %w", err)
 	}
+	id, err := a.verify(ctx, p, token)
+	if err != nil {
+		return nil, err
+	}
+	if id.Nonce != s.nonce {
+		return nil, errors.New("the ID token belongs to another sign-in")
+	}
+	return signedIn(token, id)
+}
+
+// verify returns the ID token that came with the token.
+func (a *app) verify(ctx context.Context, p *oidc.Provider, token *oauth2.Token) (*oidc.IDToken, error) {
 	raw, _ := token.Extra("id_token").(string)
-	verified, err := p.VerifierContext(ctx, &oidc.Config{ClientID: a.ClientID}).Verify(ctx, raw)
+	id, err := p.Verifier(&oidc.Config{ClientID: a.ClientID}).Verify(ctx, raw)
 	if err != nil {
 		return nil, fmt.Errorf("verify the ID token: %w", err)
 	}
-	if verified.Nonce != s.nonce {
-		return nil, errors.New("the ID token belongs to another sign-in")
+	return id, nil
+}
+
+func signedIn(token *oauth2.Token, id *oidc.IDToken) (*session, error) {
+	var claims json.RawMessage
+	if err := id.Claims(&claims); err != nil {
+		return nil, fmt.Errorf("read the ID token: %w", err)
 	}
-	return &session{signedIn: true, token: token, idToken: raw}, nil
+	return &session{token: token, subject: id.Subject, claims: indent(claims)}, nil
 }
 
 // refresh gets new tokens with the refresh token.
 func (a *app) refresh(w http.ResponseWriter, r *http.Request) {
-	s := a.session(r)
-	if s == nil || !s.signedIn {
+	s := a.sessions.find(r)
+	if s == nil || s.token == nil {
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 		return
 	}
-	p, err := a.discover(r.Context())
+	renewed, err := a.renew(r.Context(), s)
 	if err != nil {
 		a.fail(w, http.StatusBadGateway, err)
 		return
 	}
-	ctx := oidc.ClientContext(r.Context(), a.http)
-	token, err := a.config(p).TokenSource(ctx, &oauth2.Token{RefreshToken: s.token.RefreshToken}).Token()
-	if err != nil {
-		a.fail(w, http.StatusBadGateway, fmt.Errorf("refresh: %w", err))
-		return
-	}
-	done := &session{signedIn: true, token: token, idToken: s.idToken}
-	if raw, ok := token.Extra("id_token").(string); ok {
-		done.idToken = raw
-	}
-	a.forget(r)
-	a.remember(w, done)
+	a.sessions.replace(w, r, renewed)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+func (a *app) renew(ctx context.Context, s *session) (*session, error) {
+	p, err := a.discover(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx = oidc.ClientContext(ctx, a.http)
+	token, err := a.client(p).TokenSource(ctx, &oauth2.Token{RefreshToken: s.token.RefreshToken}).Token()
+	if err != nil {
+		return nil, fmt.Errorf("refresh: %w", err)
+	}
+	id, err := a.verify(ctx, p, token)
+	if err != nil {
+		return nil, err
+	}
+	if id.Subject != s.subject { // OpenID Connect Core §12.2
+		return nil, errors.New("the new ID token is about somebody else")
+	}
+	return signedIn(token, id)
 }
 
 // signOut ends our session; the one at the provider goes on.
 func (a *app) signOut(w http.ResponseWriter, r *http.Request) {
-	a.forget(r)
+	a.sessions.end(r)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
@@ -182,49 +209,31 @@ type view struct {
 
 func (a *app) home(w http.ResponseWriter, r *http.Request) {
 	v := view{Issuer: a.Issuer, API: a.API}
-	if s := a.session(r); s != nil && s.signedIn {
+	if s := a.sessions.find(r); s != nil && s.token != nil {
 		v.SignedIn = true
-		v.Claims = a.claims(r, s)
-		v.Userinfo = a.get(r, a.userinfo(r), s)
-		v.Told = a.get(r, a.API+"/users/me", s)
+		v.Claims = s.claims
+		v.Userinfo = a.userinfo(r.Context(), s)
+		v.Told = a.get(r.Context(), a.API+"/users/me", s)
 	}
 	a.render(w, http.StatusOK, v)
 }
 
-func (a *app) userinfo(r *http.Request) string {
-	p, err := a.discover(r.Context())
-	if err != nil {
-		return ""
-	}
-	return p.UserInfoEndpoint()
-}
-
-// claims shows the ID token's claims. It was verified when it came.
-func (a *app) claims(r *http.Request, s *session) string {
-	p, err := a.discover(r.Context())
+func (a *app) userinfo(ctx context.Context, s *session) string {
+	p, err := a.discover(ctx)
 	if err != nil {
 		return err.Error()
 	}
-	ctx := oidc.ClientContext(r.Context(), a.http)
-	token, err := p.VerifierContext(ctx, &oidc.Config{ClientID: a.ClientID, SkipExpiryCheck: true}).Verify(ctx, s.idToken)
-	if err != nil {
-		return err.Error()
-	}
-	var claims json.RawMessage
-	if err := token.Claims(&claims); err != nil {
-		return err.Error()
-	}
-	return indent(claims)
+	return a.get(ctx, p.UserInfoEndpoint(), s)
 }
 
 // get calls a resource with the access token and returns what it answered.
-func (a *app) get(r *http.Request, url string, s *session) string {
-	request, err := http.NewRequestWithContext(r.Context(), http.MethodGet, url, nil) //nolint:gosec // ours, and the provider's
+func (a *app) get(ctx context.Context, url string, s *session) string {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err.Error()
 	}
 	s.token.SetAuthHeader(request)
-	response, err := a.http.Do(request) //nolint:gosec // as above
+	response, err := a.http.Do(request)
 	if err != nil {
 		return err.Error()
 	}
@@ -263,41 +272,4 @@ func (a *app) render(w http.ResponseWriter, status int, v view) {
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 	w.WriteHeader(status)
 	_, _ = w.Write(out.Bytes())
-}
-
-// maxSessions bounds the memory of the sample.
-const maxSessions = 1000
-
-// remember gives the browser a session with an id of its own.
-func (a *app) remember(w http.ResponseWriter, s *session) {
-	id := rand.Text()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.sessions) >= maxSessions {
-		clear(a.sessions)
-	}
-	a.sessions[id] = s
-	http.SetCookie(w, &http.Cookie{ //nolint:gosec // the sample is served over http
-		Name: cookie, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	})
-}
-
-func (a *app) session(r *http.Request) *session {
-	c, err := r.Cookie(cookie)
-	if err != nil {
-		return nil
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.sessions[c.Value]
-}
-
-func (a *app) forget(r *http.Request) {
-	c, err := r.Cookie(cookie)
-	if err != nil {
-		return
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.sessions, c.Value)
 }

@@ -28,11 +28,12 @@ type options struct {
 func main() {
 	var o options
 	kong.Parse(&o, kong.Name("sample-app"), kong.Description("A web app that signs people in with Gatelodge."))
+	// The first signal asks to stop, a second one ends the process at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop)
 	if err := serve(ctx, o); err != nil {
-		fmt.Fprintln(os.Stderr, "sample-app:", err)
-		os.Exit(1) //nolint:gocritic // nothing is left to stop
+		_, _ = fmt.Fprintln(os.Stderr, "sample-app:", err)
+		os.Exit(1)
 	}
 }
 
@@ -47,7 +48,7 @@ func serve(ctx context.Context, o options) error {
 	go func() { failed <- server.ListenAndServe() }()
 	select {
 	case err := <-failed:
-		return fmt.Errorf("listen on %s: %w", o.Addr, err)
+		return err // names the address
 	case <-ctx.Done():
 	}
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
