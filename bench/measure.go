@@ -128,7 +128,7 @@ func profile(ctx context.Context, p *process, of path, o options) func() error {
 		seconds := max(1, int(o.duration.Seconds()))
 		body, err := p.control(ctx, fmt.Sprintf("/profile?seconds=%d", seconds))
 		if err == nil {
-			name := strings.NewReplacer(" ", "-", ",", "").Replace(of.name) + ".pprof"
+			name := strings.NewReplacer(" ", "-", ",", "").Replace(of.name) + "-" + filepath.Base(p.dir) + ".pprof"
 			err = os.WriteFile(filepath.Join(o.profiles, name), body, 0o600)
 		}
 		done <- err

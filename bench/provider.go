@@ -165,6 +165,7 @@ func controls(trips *storagetest.RoundTrips) http.Handler {
 // process is the provider's process, seen from this one.
 type process struct {
 	addresses
+	dir      string
 	cmd      *exec.Cmd
 	stdin    io.Closer
 	database *pgtest.Server // nil with SQLite
@@ -175,7 +176,7 @@ func startProvider(ctx context.Context, e engine, dir string) (p *process, err e
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
-	p = &process{}
+	p = &process{dir: dir}
 	s := settings{Dir: dir}
 	if e.postgres {
 		if p.database, err = pgtest.StartServer(""); err != nil {
