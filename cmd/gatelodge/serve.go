@@ -7,11 +7,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/gatelodge/gatelodge/internal/config"
 	"github.com/gatelodge/gatelodge/provider"
+	"github.com/gatelodge/gatelodge/provider/secret"
 )
 
 type serveCmd struct {
@@ -34,7 +35,8 @@ func (c *serveCmd) Run(ctx context.Context, env *environment) error {
 	return errors.Join(p.serve(ctx, nil), p.close())
 }
 
-// hook is what a command does once the provider serves.
+// hook is what a command does once the database is ready and before the
+// provider answers.
 type hook func(context.Context) error
 
 const (
@@ -45,75 +47,83 @@ const (
 	lastWait  = 5 * time.Second
 )
 
-// serve runs the public and the ops listener until the context ends. Liveness
-// answers at once; the public listener opens when the database has answered.
-// Then started, which may be nil, is called.
-func (p *process) serve(ctx context.Context, started hook) error {
-	public, err := listen(p.config.HTTP.Addr)
+// serve runs the public and the ops listener until the context ends.
+func (p *process) serve(ctx context.Context, before hook) error {
+	p.limitMemory()
+	public, err := listen(ctx, p.config.HTTP.Addr)
 	if err != nil {
 		return err
 	}
-	private, err := listen(p.config.Ops.Addr)
+	private, err := listen(ctx, p.config.Ops.Addr)
 	if err != nil {
 		return errors.Join(err, closeAll(public))
 	}
 	state := &health{db: p.db, now: now}
-	ops := server(state.routes())
+	cleaner := &cleaner{store: p.db, log: p.log, now: now}
+	entrance := newEntrance(p.log)
+	front, ops := server(entrance), server(state.routes())
 	failed := make(chan error, len(public)+len(private))
+	start(front, public, failed)
 	start(ops, private, failed)
-	err = p.servePublic(ctx, state, public, failed, started)
-	return errors.Join(err, ops.Close())
+
+	if err = p.open(ctx, entrance, cleaner, before); err == nil {
+		state.serving.Store(true)
+		select {
+		case err = <-failed:
+		case <-ctx.Done():
+		}
+		state.serving.Store(false)
+	} else if ctx.Err() != nil {
+		err = nil // asked to stop while it waited
+	}
+	p.log.InfoContext(ctx, "stopping")
+	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	err = errors.Join(err, front.Shutdown(finish), ops.Close())
+	cleaner.wait()
+	return err
 }
 
-func (p *process) servePublic(
-	ctx context.Context, state *health, listeners []net.Listener, failed chan error, started hook,
-) error {
-	if !p.ready(ctx) {
-		return closeAll(listeners)
+// open opens the entrance once the database is ready. It fails as the context
+// does when that ends before.
+func (p *process) open(ctx context.Context, e *entrance, c *cleaner, before hook) error {
+	if err := p.waitUntilPrepared(ctx, e); err != nil {
+		return err
 	}
 	handler, err := provider.New(provider.Deps{
 		Config: p.config, Store: p.db, Keys: p.keys, Secrets: p.secrets, Hasher: p.hasher,
 		Log: p.log, Now: now, Dev: p.mode == config.Dev,
 	})
 	if err != nil {
-		return errors.Join(err, closeAll(listeners))
+		return err
 	}
-	cleaner := &cleaner{store: p.db, log: p.log, now: now}
-	public := server(cleaner.after(handler))
-	start(public, listeners, failed)
-	state.serving.Store(true)
-	p.log.InfoContext(ctx, "serving", slog.String("issuer", p.config.Issuer), slog.String("addr", p.config.HTTP.Addr))
-	if started != nil {
-		if err := started(ctx); err != nil {
-			return errors.Join(err, public.Close())
+	if before != nil {
+		if err := before(ctx); err != nil {
+			return err
 		}
 	}
-	select {
-	case err = <-failed:
-	case <-ctx.Done():
-	}
-	state.serving.Store(false)
-	p.log.InfoContext(ctx, "stopping")
-	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
-	defer cancel()
-	err = errors.Join(err, public.Shutdown(finish))
-	cleaner.wait()
-	return err
+	e.open(c.after(handler))
+	p.log.InfoContext(ctx, "serving", slog.String("issuer", p.config.Issuer), slog.String("addr", p.config.HTTP.Addr))
+	return nil
 }
 
-// ready waits for the database, brings its schema up to date and loads the
-// keys. It is false if the process was asked to stop meanwhile.
-func (p *process) ready(ctx context.Context) bool {
+// waitUntilPrepared waits for a database that does not answer. It fails with
+// what waiting cannot mend.
+func (p *process) waitUntilPrepared(ctx context.Context, e *entrance) error {
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		err := p.prepare(ctx)
-		if err == nil {
-			return true
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil:
+			return nil
+		case errors.Is(err, secret.ErrOpen):
+			return fmt.Errorf("the database belongs to another secret, which must be given as GATELODGE_SECRET"+
+				" or among GATELODGE_PREVIOUS_SECRETS: %w", err)
 		}
-		if ctx.Err() != nil {
-			return false
-		}
+		e.refuse()
 		p.log.WarnContext(ctx, "the database is not ready",
-			slog.String("error", err.Error()), slog.Duration("again_in", wait))
+			slog.String("error", err.Error()), slog.String("again_in", wait.String()))
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -121,6 +131,7 @@ func (p *process) ready(ctx context.Context) bool {
 	}
 }
 
+// prepare brings the schema up to date and loads the keys.
 func (p *process) prepare(ctx context.Context) error {
 	current, err := p.db.Migrated(ctx)
 	if err != nil {
@@ -159,7 +170,7 @@ func start(s *http.Server, listeners []net.Listener, failed chan<- error) {
 
 // listen opens the address. localhost is both of its addresses, as far as the
 // machine has them, and no other.
-func listen(addr string) ([]net.Listener, error) {
+func listen(ctx context.Context, addr string) ([]net.Listener, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, err
@@ -169,17 +180,13 @@ func listen(addr string) ([]net.Listener, error) {
 		hosts = []string{"127.0.0.1", "::1"}
 	}
 	var listeners []net.Listener
-	for i, h := range hosts {
-		l, err := net.Listen("tcp", net.JoinHostPort(h, port)) //nolint:noctx // opens at once
-		if err != nil && i > 0 {
-			break // no IPv6
-		}
-		if err != nil {
-			return nil, fmt.Errorf("cannot listen on %s: %w", addr, err)
-		}
-		listeners = append(listeners, l)
-		if tcp, ok := l.Addr().(*net.TCPAddr); ok {
-			port = strconv.Itoa(tcp.Port) // of ":0", the same for both
+	for _, h := range hosts {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(h, port))
+		switch {
+		case err == nil:
+			listeners = append(listeners, l)
+		case h != "::1" || errors.Is(err, syscall.EADDRINUSE):
+			return nil, errors.Join(fmt.Errorf("cannot listen on %s: %w", addr, err), closeAll(listeners))
 		}
 	}
 	return listeners, nil
