@@ -105,8 +105,7 @@ type flow struct {
 	audience []string
 	// hint is the sub that id_token_hint names, "" without one.
 	hint string
-	// started is when the request first arrived: prompt=login and max_age ask
-	// for a sign-in since then.
+	// started is when the request first arrived, from which max_age counts.
 	started time.Time
 
 	user    *storage.User

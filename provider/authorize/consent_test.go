@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gatelodge/gatelodge/internal/config"
 	"github.com/gatelodge/gatelodge/internal/providertest"
@@ -148,7 +147,6 @@ func TestConsentIsOfThePersonWhoSawThePage(t *testing.T) {
 	p := newProvider(t)
 	addBo(t, p)
 	browser, shownToAlex := consentPage(t, p)
-	p.Clock.Advance(time.Second)
 	asBo := credentials(wantLogin(t, p.Authorize(t, browser, params("prompt", "login"))))
 	asBo.Set("username", "bo")
 	wantConsent(t, p.Post(t, browser, "/login", asBo))
@@ -179,7 +177,6 @@ func TestConsentNeedsAConsentPage(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t)
 	browser, _ := consentPage(t, p)
-	p.Clock.Advance(time.Second)
 	sealed := wantLogin(t, p.Authorize(t, browser, params("prompt", "login")))
 	wantLogin(t, p.Post(t, browser, "/consent", decision(sealed, "allow")))
 

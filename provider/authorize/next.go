@@ -53,20 +53,19 @@ func (f *flow) authenticated() bool {
 	return f.expected() && f.recent()
 }
 
-// recent: prompt=login and select_account ask for a sign-in since the request
-// began, max_age for one not longer ago than that, OpenID Connect Core §3.1.2.1.
+// recent: the session will do. prompt=login and select_account ask for a sign-in
+// during this very request, and so does max_age=0; any other max_age for one not
+// longer ago than that when the request began, OpenID Connect Core §3.1.2.1.
 func (f *flow) recent() bool {
-	since := time.Time{}
 	if f.request.Prompts("login") || f.request.Prompts("select_account") {
-		since = f.started
+		return false
 	}
-	if f.request.MaxAge != "" {
-		seconds, _ := strconv.Atoi(f.request.MaxAge) // checked by checkMaxAge
-		if oldest := f.started.Add(-time.Duration(seconds) * time.Second); oldest.After(since) {
-			since = oldest
-		}
+	if f.request.MaxAge == "" {
+		return true
 	}
-	return !f.session.AuthTime.Before(since)
+	seconds, _ := strconv.Atoi(f.request.MaxAge) // checked by checkMaxAge
+	oldest := f.started.Add(-time.Duration(seconds) * time.Second)
+	return seconds > 0 && !f.session.AuthTime.Before(oldest)
 }
 
 // expected: the person is the one that id_token_hint names, if it names one.

@@ -1,0 +1,108 @@
+package authorize_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatelodge/gatelodge/internal/config"
+	"github.com/gatelodge/gatelodge/internal/providertest"
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// A session whose id somebody has planted is never the one that the person gets.
+func TestSessionIsNotFixed(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	planted := strings.Repeat("A", 43) // as well-formed as ours
+	victim, attacker := providertest.Browser(t), providertest.Browser(t)
+	setCookie(t, p, victim, sessionCookie, planted)
+	setCookie(t, p, attacker, sessionCookie, planted)
+	p.Code(t, victim, params())
+	if got := cookie(t, p, victim, sessionCookie); got == "" || got == planted {
+		t.Errorf("the session's cookie is %q", got)
+	}
+	wantLogin(t, p.Authorize(t, attacker, params()))
+}
+
+// Each sign-in begins a session, and ends the one that the browser had.
+func TestSignInReplacesTheSession(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	browser, copied, elsewhere := signedIn(t, p), providertest.Browser(t), signedIn(t, p)
+	first := cookie(t, p, browser, sessionCookie)
+	setCookie(t, p, copied, sessionCookie, first)
+	wantCode(t, p.Authorize(t, copied, params()))
+
+	sealed := wantLogin(t, p.Authorize(t, browser, params("prompt", "login", "id_token_hint", p.Tokens(t).Get("id_token"))))
+	wantCode(t, p.Post(t, browser, "/login", credentials(sealed)))
+	if got := cookie(t, p, browser, sessionCookie); got == "" || got == first {
+		t.Errorf("the session's cookie is %q after %q", got, first)
+	}
+	wantCode(t, p.Authorize(t, browser, params()))
+	wantLogin(t, p.Authorize(t, copied, params()))
+	wantCode(t, p.Authorize(t, elsewhere, params()))
+}
+
+// Nobody is signed in by a wrong password, and nobody is signed out.
+func TestDeniedSignInLeavesTheSession(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	browser := signedIn(t, p)
+	before := cookie(t, p, browser, sessionCookie)
+	sealed := wantConsent(t, p.Authorize(t, browser, params("prompt", "consent")))
+	wrong := credentials(wantLogin(t, p.Post(t, browser, "/login/switch", url.Values{"request": {sealed}})))
+	wrong.Set("password", "wrong")
+	wantPage(t, p.Post(t, browser, "/login", wrong), 422, denied)
+	if got := cookie(t, p, browser, sessionCookie); got != before {
+		t.Errorf("the session's cookie is %q after %q", got, before)
+	}
+	wantCode(t, p.Authorize(t, browser, params()))
+}
+
+func TestSessionEnds(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*testing.T, *providertest.Provider){
+		"when it is over": func(_ *testing.T, p *providertest.Provider) {
+			p.Clock.Advance(p.Config.Lifetimes.Session)
+		},
+		"when the person is disabled": func(t *testing.T, p *providertest.Provider) {
+			t.Helper()
+			p.ChangeUser(t, func(u *storage.User) { u.DisabledAt = p.Clock.Now() })
+		},
+		"when the person was disabled for a while": func(t *testing.T, p *providertest.Provider) {
+			t.Helper()
+			p.ChangeUser(t, func(u *storage.User) { u.DisabledAt = p.Clock.Now() })
+			p.ChangeUser(t, func(u *storage.User) { u.DisabledAt = time.Time{} })
+		},
+		"with the person": func(t *testing.T, p *providertest.Provider) {
+			t.Helper()
+			if err := p.Store.DeleteUser(t.Context(), providertest.UserID); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newProvider(t)
+			browser := signedIn(t, p)
+			end(t, p)
+			wantLogin(t, p.Authorize(t, browser, params()))
+			wantError(t, p.Authorize(t, browser, params("prompt", "none")), "login_required")
+		})
+	}
+}
+
+// RFC 6265bis: over https no cookie comes from, or goes to, anywhere else.
+func TestCookiesOfAnHTTPSIssuer(t *testing.T) {
+	t.Parallel()
+	p := providertest.New(t, providertest.Options{Configure: func(c *config.Config) { c.Issuer = "https://id.example" }})
+	cookies := p.Authorize(t, providertest.Browser(t), params()).Cookies()
+	if len(cookies) != 1 {
+		t.Fatalf("got %v", cookies)
+	}
+	if c := cookies[0]; !strings.HasPrefix(c.Name, "__Host-") || !c.Secure || !c.HttpOnly {
+		t.Errorf("got %v", c)
+	}
+}
