@@ -111,6 +111,10 @@ func choose(name string) ([]engine, error) {
 
 // measureEngine measures all paths on one database.
 func measureEngine(ctx context.Context, e engine, dir string, o options, out io.Writer) (err error) {
+	chosen := slices.DeleteFunc(paths(), func(p path) bool { return !strings.Contains(p.name, o.paths) })
+	if len(chosen) == 0 {
+		return nil
+	}
 	say("%s: starting", e.name)
 	p, err := startProvider(ctx, e, dir)
 	if err != nil {
@@ -122,10 +126,7 @@ func measureEngine(ctx context.Context, e engine, dir string, o options, out io.
 		}
 	}()
 	var results []result
-	for _, path := range paths() {
-		if !strings.Contains(path.name, o.paths) {
-			continue
-		}
+	for _, path := range chosen {
 		say("%s: %s", e.name, path.name)
 		r, err := measure(ctx, p, path, o)
 		if err != nil {
@@ -137,7 +138,7 @@ func measureEngine(ctx context.Context, e engine, dir string, o options, out io.
 	if err != nil {
 		return err
 	}
-	printTable(out, e, slices.Clip(results), peak)
+	printTable(out, e, results, peak)
 	return nil
 }
 

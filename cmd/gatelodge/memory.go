@@ -8,7 +8,7 @@ import (
 
 const (
 	// collectPercent lets garbage grow to four times what lives, which is a few
-	// MiB: at Go's 100 the collector takes a sixth of the time of a busy provider.
+	// MiB: at Go's 100 the collector takes a seventh of the time of a busy provider.
 	collectPercent = 400
 	// spareMemory is what there may be beside the passwords being hashed before
 	// the collector works harder. 10,000 clients in memory take less than half of it.
