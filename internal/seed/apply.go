@@ -56,11 +56,11 @@ type Applier struct {
 // alone. A second time it changes nothing. Its error is an [Error] if the
 // document is wrong, in which case nothing was changed.
 func (a *Applier) Apply(ctx context.Context, data []byte) ([]Change, error) {
-	d, err := a.parse(data)
+	catalogue, err := a.Store.Catalogue(ctx)
 	if err != nil {
 		return nil, err
 	}
-	catalogue, err := a.Store.Catalogue(ctx)
+	d, err := a.parse(data, catalogue)
 	if err != nil {
 		return nil, err
 	}

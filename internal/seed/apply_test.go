@@ -42,9 +42,10 @@ func apply(t *testing.T, a *seed.Applier, document string) map[string]seed.Chang
 	return byName
 }
 
-func find(t *testing.T, a *seed.Applier, identifier string) storage.User {
+// kim is the person that the documents of these tests are about.
+func kim(t *testing.T, a *seed.Applier) storage.User {
 	t.Helper()
-	u, err := a.Store.FindUserByIdentifier(t.Context(), identifier)
+	u, err := a.Store.FindUserByIdentifier(t.Context(), "kim")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,12 +72,12 @@ func TestImportedHashIsTakenOnce(t *testing.T) {
 	a := newApplier(t)
 	const document = "users:\n  - username: kim\n    password_hash: $2b$04$vN2TK.2oB3ghAdBsoEGMYuGBqjLHZdHEGaFVOPm2dZ/aF0OGfGjHC\n"
 	apply(t, a, document)
-	imported := find(t, a, "kim")
+	imported := kim(t, a)
 	if err := a.Store.ReplacePasswordHash(t.Context(), imported.ID, imported.PasswordHash, "upgraded"); err != nil {
 		t.Fatal(err)
 	}
-	if c := apply(t, a, document)["kim"]; c.Action != seed.Unchanged || find(t, a, "kim").PasswordHash != "upgraded" {
-		t.Errorf("%s, hash %q", c.Action, find(t, a, "kim").PasswordHash)
+	if c := apply(t, a, document)["kim"]; c.Action != seed.Unchanged || kim(t, a).PasswordHash != "upgraded" {
+		t.Errorf("%s, hash %q", c.Action, kim(t, a).PasswordHash)
 	}
 }
 
@@ -85,9 +86,9 @@ func TestSamePasswordIsNoChange(t *testing.T) {
 	t.Parallel()
 	a := newApplier(t)
 	apply(t, a, "users:\n  - username: kim\n    password: one-good-password\n")
-	before := find(t, a, "kim").PasswordHash
+	before := kim(t, a).PasswordHash
 	apply(t, a, "users:\n  - username: kim\n    password: one-good-password\n")
-	if find(t, a, "kim").PasswordHash != before {
+	if kim(t, a).PasswordHash != before {
 		t.Error("the hash has changed, which ended the person's sessions")
 	}
 	if c := apply(t, a, "users:\n  - username: kim\n    password: a-better-password\n")["kim"]; c.Action != seed.Updated {
@@ -101,7 +102,7 @@ func TestPersonKeepsTheirSub(t *testing.T) {
 	a := newApplier(t)
 	apply(t, a, "users:\n  - sub: kim-1\n    username: kim\n    email: kim@example.com\n")
 	apply(t, a, "users:\n  - username: kim\n    name: Kim Sample\n    disabled: true\n")
-	u := find(t, a, "kim")
+	u := kim(t, a)
 	if u.ID != "kim-1" || u.Claims.Name != "Kim Sample" || u.DisabledAt.IsZero() {
 		t.Errorf("got %+v", u)
 	}

@@ -5,11 +5,14 @@ package seed
 import (
 	_ "embed"
 	"fmt"
+	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/gatelodge/gatelodge/internal/strictyaml"
 	"github.com/gatelodge/gatelodge/provider/account"
+	"github.com/gatelodge/gatelodge/provider/claims"
 	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -72,9 +75,9 @@ type parser struct {
 	faults Error
 }
 
-// parse reads and validates a document. ${NAME} in a secret stands for the
-// environment variable.
-func (a *Applier) parse(data []byte) (*document, error) {
+// parse reads and validates a document that comes on top of what is registered
+// already. ${NAME} in a secret stands for the environment variable.
+func (a *Applier) parse(data []byte, registered storage.Catalogue) (*document, error) {
 	p := &parser{Applier: a}
 	var d document
 	var faults []strictyaml.Fault
@@ -86,6 +89,7 @@ func (a *Applier) parse(data []byte) (*document, error) {
 		p.clients(d.Clients)
 		p.users(d.Users)
 		p.catalogue(&d)
+		p.references(&d, registered)
 	}
 	if len(p.faults) > 0 {
 		return nil, p.faults
@@ -179,13 +183,52 @@ func (e *userEntry) identifiers() ([]string, error) {
 func (p *parser) catalogue(d *document) {
 	servers, scopes := map[string]bool{}, map[string]bool{}
 	for i, e := range d.ResourceServers {
-		p.unique(servers, fmt.Sprintf("resource_servers[%d]", i), "identifier", e.Identifier)
+		key := fmt.Sprintf("resource_servers[%d]", i)
+		p.unique(servers, key, "identifier", e.Identifier)
+		// RFC 8707 §2.
+		if u, err := url.Parse(e.Identifier); e.Identifier != "" && (err != nil || !u.IsAbs() || strings.Contains(e.Identifier, "#")) {
+			p.fault(key, "identifier: must be an absolute URI without a fragment, such as https://api.example.com, is %q", e.Identifier)
+		}
 	}
 	for i, e := range d.Scopes {
 		key := fmt.Sprintf("scopes[%d]", i)
 		p.unique(scopes, key, "name", e.Name)
-		if e.Name != "" && !client.ValidScope(e.Name) {
+		switch {
+		case e.Name != "" && !client.ValidScope(e.Name):
 			p.fault(key, "name: %q has characters that a scope cannot have", e.Name)
+		case slices.Contains(claims.Scopes(), e.Name):
+			p.fault(key, "name: %q has a meaning already and cannot be registered", e.Name)
+		}
+	}
+}
+
+// references checks that what an entry names exists, here or registered: a
+// misspelt scope would be ignored in silence.
+func (p *parser) references(d *document, registered storage.Catalogue) {
+	servers, scopes := map[string]bool{"": true}, map[string]bool{}
+	for _, e := range registered.ResourceServers {
+		servers[e.Identifier] = true
+	}
+	for _, e := range d.ResourceServers {
+		servers[e.Identifier] = true
+	}
+	for _, name := range claims.Scopes() {
+		scopes[name] = true
+	}
+	for _, e := range registered.Scopes {
+		scopes[e.Name] = true
+	}
+	for i, e := range d.Scopes {
+		scopes[e.Name] = true
+		if !servers[e.ResourceServer] {
+			p.fault(fmt.Sprintf("scopes[%d]", i), "resource_server: there is no %q among the resource_servers", e.ResourceServer)
+		}
+	}
+	for i, e := range d.Clients {
+		for name := range strings.FieldsSeq(e.Scope) {
+			if !scopes[name] {
+				p.fault(fmt.Sprintf("clients[%d]", i), "scope: there is no %q among the scopes", name)
+			}
 		}
 	}
 }
