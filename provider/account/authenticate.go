@@ -85,6 +85,12 @@ type Outcome struct {
 // work differs in one case: a foreign hash takes its own time until its owner
 // signs in and it is upgraded.
 func (a *Authenticator) Authenticate(ctx context.Context, login Login) (Outcome, error) {
+	// Whoever is turned away here has not attempted anything: to come again is
+	// what they are told to do, and must not lock them out.
+	if err := a.Hasher.enter(); err != nil {
+		return Outcome{}, err
+	}
+	defer a.Hasher.leave()
 	identifier, unusable := Normalise(login.Identifier)
 	found, err := a.Store.CountAttempt(ctx, storage.Attempt{
 		Identifier: identifier, // "", which nobody has, if it is unusable
@@ -121,10 +127,10 @@ func (a *Authenticator) Authenticate(ctx context.Context, login Login) (Outcome,
 // verify, so that time does not tell.
 func (a *Authenticator) verify(ctx context.Context, user *storage.User, password string) (ok, outdated bool, err error) {
 	if user == nil || user.PasswordHash == "" || CheckPassword(password) != nil {
-		_, _, err := a.Hasher.Verify(ctx, a.Hasher.decoy, "")
+		_, _, err := a.Hasher.verify(ctx, a.Hasher.decoy, "")
 		return false, false, err
 	}
-	return a.Hasher.Verify(ctx, user.PasswordHash, password)
+	return a.Hasher.verify(ctx, user.PasswordHash, password)
 }
 
 // reason returns why the sign-in is denied, "" if it is not.
@@ -152,7 +158,7 @@ func (a *Authenticator) reason(login Login, found storage.AttemptState, ok bool,
 
 // upgrade replaces the user's outdated hash while the password is at hand.
 func (a *Authenticator) upgrade(ctx context.Context, user *storage.User, password string) error {
-	replacement, err := a.Hasher.Hash(ctx, password)
+	replacement, err := a.Hasher.hash(ctx, password)
 	if err != nil {
 		return fmt.Errorf("hash the password anew: %w", err)
 	}

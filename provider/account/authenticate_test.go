@@ -136,24 +136,53 @@ func denials() map[string]Login {
 	}
 }
 
-// Whatever the reason, a password is hashed: with no room to hash one, none of
-// the denials is given.
+// Whatever the reason, a password is hashed: while none can be, none of the denials
+// is given.
 func TestEveryDenialDoesTheSameWork(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	locked := Login{Identifier: "passwordless", Password: right}
 	b.fail(t, locked, b.Limits.Account)
 	b.wantDenied(t, locked, "too many attempts on the account")
-	for range cap(b.Hasher.queue) {
-		b.Hasher.queue <- struct{}{}
+	for range cap(b.Hasher.slots) {
+		occupy(t, b.Hasher)
 	}
 	logins := denials()
 	logins["locked"] = locked
 	for reason, login := range logins {
-		if _, err := b.Authenticate(t.Context(), login); !errors.Is(err, ErrBusy) {
-			t.Errorf("%s: got %v, want ErrBusy", reason, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		b.Store = impatient{b.db, cancel}
+		if _, err := b.Authenticate(ctx, login); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: got %v, want to have waited for a password to be hashed", reason, err)
 		}
 	}
+}
+
+// impatient ends the request once the attempt is counted.
+type impatient struct {
+	Store
+	cancel context.CancelFunc
+}
+
+func (s impatient) CountAttempt(ctx context.Context, a storage.Attempt) (storage.AttemptState, error) {
+	defer s.cancel()
+	return s.Store.CountAttempt(ctx, a)
+}
+
+// Who is told to come again may do so as often as they like.
+func TestBusyIsNoAttempt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for range cap(b.Hasher.queue) {
+		b.Hasher.queue <- struct{}{}
+	}
+	for range 2 * b.Limits.Account {
+		if _, err := b.Authenticate(t.Context(), from("home", right)); !errors.Is(err, ErrBusy) {
+			t.Errorf("got %v, want ErrBusy", err)
+		}
+	}
+	b.Hasher.leave()
+	b.wantAllowed(t, from("home", right))
 }
 
 func TestTooManyAttemptsLockTheAccountForAWhile(t *testing.T) {

@@ -102,10 +102,18 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	if err := CheckPassword(password); err != nil {
 		return "", err
 	}
-	if err := h.acquire(ctx); err != nil {
+	if err := h.enter(); err != nil {
 		return "", err
 	}
-	defer h.release()
+	defer h.leave()
+	return h.hash(ctx, password)
+}
+
+func (h *Hasher) hash(ctx context.Context, password string) (string, error) {
+	if err := h.begin(ctx); err != nil {
+		return "", err
+	}
+	defer h.end()
 	salt := make([]byte, argon2Salt)
 	_, _ = rand.Read(salt) // never fails, see crypto/rand
 	return h.params.encode(salt, h.params.derive(norm.NFC.String(password), salt, argon2Key)), nil
@@ -116,35 +124,47 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // as ctx does while it waits, or when the hash is not one of those that
 // [CheckHash] allows.
 func (h *Hasher) Verify(ctx context.Context, stored, password string) (ok, outdated bool, err error) {
+	if err := h.enter(); err != nil {
+		return false, false, err
+	}
+	defer h.leave()
+	return h.verify(ctx, stored, password)
+}
+
+func (h *Hasher) verify(ctx context.Context, stored, password string) (ok, outdated bool, err error) {
 	hash, err := parseHash(stored)
 	if err != nil {
 		return false, false, err
 	}
-	if err := h.acquire(ctx); err != nil {
+	if err := h.begin(ctx); err != nil {
 		return false, false, err
 	}
-	defer h.release()
+	defer h.end()
 	current, isArgon2 := hash.(argon2Hash)
 	return hash.matches(password), !isArgon2 || !current.madeWith(h.params), nil
 }
 
-// acquire waits for a slot, if the queue has room.
-func (h *Hasher) acquire(ctx context.Context) error {
+// enter takes a place in the queue, if there is one. Only who has a place may
+// hash or verify.
+func (h *Hasher) enter() error {
 	select {
 	case h.queue <- struct{}{}:
+		return nil
 	default:
 		return ErrBusy
 	}
+}
+
+func (h *Hasher) leave() { <-h.queue }
+
+// begin waits for a slot.
+func (h *Hasher) begin(ctx context.Context) error {
 	select {
 	case h.slots <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		<-h.queue
 		return fmt.Errorf("wait to hash a password: %w", context.Cause(ctx))
 	}
 }
 
-func (h *Hasher) release() {
-	<-h.slots
-	<-h.queue
-}
+func (h *Hasher) end() { <-h.slots }

@@ -203,6 +203,19 @@ func TestPasswordsMayBeAnythingThatCanBeTyped(t *testing.T) {
 	}
 }
 
+// occupy takes a slot, as a password that is being hashed does.
+func occupy(t *testing.T, h *Hasher) {
+	t.Helper()
+	if err := errors.Join(h.enter(), h.begin(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func vacate(h *Hasher) {
+	h.end()
+	h.leave()
+}
+
 func TestHashingIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -210,9 +223,7 @@ func TestHashingIsBounded(t *testing.T) {
 		cfg.Concurrency, cfg.QueueLimit = 2, 3
 		h := newHasher(t, cfg)
 		for range cfg.Concurrency {
-			if err := h.acquire(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			occupy(t, h)
 		}
 		waited := make(chan error)
 		for range cfg.QueueLimit {
@@ -229,7 +240,7 @@ func TestHashingIsBounded(t *testing.T) {
 			t.Errorf("beyond the queue: %v, want ErrBusy", err)
 		}
 		for range cfg.Concurrency {
-			h.release()
+			vacate(h)
 		}
 		for range cfg.QueueLimit {
 			if err := <-waited; err != nil {
@@ -247,15 +258,13 @@ func TestWaitingEndsWithTheRequest(t *testing.T) {
 	cfg := cheap()
 	cfg.Concurrency = 1
 	h := newHasher(t, cfg)
-	if err := h.acquire(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	occupy(t, h)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := h.Hash(ctx, "password"); !errors.Is(err, context.Canceled) || errors.Is(err, ErrBusy) {
 		t.Errorf("got %v, want the context's end", err)
 	}
-	h.release()
+	vacate(h)
 	if len(h.slots)+len(h.queue) != 0 {
 		t.Error("a place is never given back")
 	}
