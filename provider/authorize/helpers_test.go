@@ -201,3 +201,24 @@ func cookie(t *testing.T, p *providertest.Provider, browser *http.Client, name s
 	}
 	return ""
 }
+
+// headers is what a browser's requests have beside the usual.
+type headers map[string]string
+
+// RoundTrip implements [http.RoundTripper].
+func (h headers) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	for name, value := range h {
+		if r.Header.Set(name, value); name == "Host" {
+			r.Host = value
+		}
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// sending returns the browser, cookies and all, sending the headers.
+func sending(browser *http.Client, h headers) *http.Client {
+	b := *browser
+	b.Transport = h
+	return &b
+}

@@ -155,15 +155,6 @@ func wantConsentOrCode(t *testing.T, res providertest.Response) {
 	wantCode(t, res)
 }
 
-// from makes all requests of the browser say that they come from there.
-type from string
-
-func (f from) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Header.Set("X-Forwarded-For", string(f))
-	return http.DefaultTransport.RoundTrip(r)
-}
-
 // A network that guesses at many accounts is stopped; known devices are not. Who
 // the network is, only a trusted proxy can say.
 func TestLockOutIsOfTheNetwork(t *testing.T) {
@@ -181,8 +172,9 @@ func TestLockOutIsOfTheNetwork(t *testing.T) {
 				c.HTTP.TrustedProxies = test.trusted
 			}})
 			addBo(t, p)
-			known, guesser, other := signedIn(t, p), providertest.Browser(t), providertest.Browser(t)
-			known.Transport, guesser.Transport, other.Transport = from("203.0.113.7"), from("203.0.113.7"), from("203.0.113.8")
+			here, there := headers{"X-Forwarded-For": "203.0.113.7"}, headers{"X-Forwarded-For": "203.0.113.8"}
+			known, guesser := sending(signedIn(t, p), here), sending(providertest.Browser(t), here)
+			other := sending(providertest.Browser(t), there)
 			sealed := wantLogin(t, p.Authorize(t, guesser, params()))
 			for i := range 101 {
 				guess := url.Values{"request": {sealed}, "username": {fmt.Sprint("guess", i)}, "password": {"wrong"}}
