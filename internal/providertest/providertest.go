@@ -134,7 +134,7 @@ func New(t testing.TB, o Options) *Provider {
 	p.Server.Config.Handler = handler
 	p.Start()
 	t.Cleanup(func() {
-		p.Server.Close()
+		p.Close()
 		_ = p.Keys.Close()
 	})
 	return p

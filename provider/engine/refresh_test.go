@@ -33,8 +33,9 @@ func TestRefreshRotates(t *testing.T) {
 		_, before := providertest.JWT(t, first.Get(token))
 		_, after := providertest.JWT(t, second.Get(token))
 		for _, claim := range []string{"iat", "exp"} {
-			if after[claim] != before[claim].(float64)+3600 {
-				t.Errorf("%s: %s went from %v to %v in an hour", token, claim, before[claim], after[claim])
+			was, _ := before[claim].(float64)
+			if after[claim] != was+3600 {
+				t.Errorf("%s: %s went from %v to %v in an hour", token, claim, was, after[claim])
 			}
 		}
 		// OpenID Connect Core §12.2 for the ID token: auth_time stays, nonce
