@@ -42,7 +42,8 @@ func start(t testing.TB, dir string, env []string, name string, args ...string) 
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
-			t.Logf("%s %v:\n%s", name, args, p.output)
+			said := p.output.String()
+			t.Logf("%s %v:\n%s", name, args, said[max(0, len(said)-4000):])
 		}
 	})
 	return p

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -31,6 +33,13 @@ type provider struct {
 // again.
 func newProvider(t testing.TB, database string) *provider {
 	t.Helper()
+	return newProviderThrough(t, database, database)
+}
+
+// newProviderThrough starts a provider that reaches the Postgres database by
+// another URL than we do.
+func newProviderThrough(t testing.TB, database, through string) *provider {
+	t.Helper()
 	addr, ops := "localhost:"+freePort(t), "localhost:"+freePort(t)
 	p := &provider{
 		Provider: providertest.At("http://" + addr),
@@ -42,7 +51,7 @@ func newProvider(t testing.TB, database string) *provider {
 			"GATELODGE_HTTP_ADDR=" + addr,
 			"GATELODGE_OPS_ADDR=" + ops,
 			"GATELODGE_SECRET=" + providertest.MasterSecret,
-			"DATABASE_URL=" + database,
+			"DATABASE_URL=" + through,
 			// The cheapest hash that is argon2id: it is not what is tested.
 			"GATELODGE_PASSWORD_MEMORY_KIB=8", "GATELODGE_PASSWORD_TIME=1",
 		},
@@ -89,8 +98,8 @@ func (p *provider) client(t testing.TB) *http.Client {
 	}
 }
 
-// reader opens the database that the provider runs on.
-func (p *provider) reader(t testing.TB) storage.Store {
+// read looks into the database that the provider runs on.
+func (p *provider) read(t testing.TB, wanted storage.Wanted) storage.State {
 	t.Helper()
 	var db storage.Store
 	var err error
@@ -102,12 +111,11 @@ func (p *provider) reader(t testing.TB) storage.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
+	state, err := db.Read(t.Context(), wanted)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return state
 }
 
 // file is the SQLite file.
@@ -123,6 +131,14 @@ func onEachDatabase(t *testing.T, test func(*testing.T, *provider)) {
 		t.Parallel()
 		test(t, newProvider(t, pgtest.NewDatabase(t)))
 	})
+}
+
+// readTokens reads an answer of the token endpoint, all of it.
+func readTokens(res *http.Response) (providertest.Tokens, error) {
+	defer res.Body.Close()
+	var tokens providertest.Tokens
+	err := json.NewDecoder(res.Body).Decode(&tokens)
+	return tokens, err
 }
 
 // query is what an URL's query says.
