@@ -192,7 +192,7 @@ func TestConsentWithoutASession(t *testing.T) {
 	for name, end := range map[string]func(*testing.T, *providertest.Provider, *http.Client){
 		"no cookie": func(t *testing.T, p *providertest.Provider, browser *http.Client) {
 			t.Helper()
-			setCookie(t, p, browser, sessionCookie, "")
+			setSession(t, p, browser, "")
 		},
 		"expired": func(_ *testing.T, p *providertest.Provider, _ *http.Client) {
 			p.Clock.Advance(p.Config.Lifetimes.Session)

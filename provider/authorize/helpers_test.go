@@ -181,10 +181,10 @@ func cookieURL(t *testing.T, p *providertest.Provider) *url.URL {
 	return u
 }
 
-// setCookie puts a cookie into the browser, or takes it away if the value is "".
-func setCookie(t *testing.T, p *providertest.Provider, browser *http.Client, name, value string) {
+// setSession gives the browser a session cookie, or takes it away if value is "".
+func setSession(t *testing.T, p *providertest.Provider, browser *http.Client, value string) {
 	t.Helper()
-	c := &http.Cookie{Name: name, Value: value, Path: "/"}
+	c := &http.Cookie{Name: sessionCookie, Value: value, Path: "/"}
 	if value == "" {
 		c.MaxAge = -1
 	}

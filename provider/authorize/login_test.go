@@ -127,7 +127,7 @@ func TestKnownDeviceGetsInWhileStrangersAreLockedOut(t *testing.T) {
 	wantCode(t, attempt(t, p, owner, "Alex@Example.com", providertest.Password))
 
 	// It is no way around the limit: not for the device, nor for another account.
-	setCookie(t, p, owner, sessionCookie, "")
+	setSession(t, p, owner, "")
 	for range 10 {
 		wantDenied(t, attempt(t, p, owner, "alex", "wrong"))
 	}

@@ -17,8 +17,8 @@ func TestSessionIsNotFixed(t *testing.T) {
 	p := newProvider(t)
 	planted := strings.Repeat("A", 43) // as well-formed as ours
 	victim, attacker := providertest.Browser(t), providertest.Browser(t)
-	setCookie(t, p, victim, sessionCookie, planted)
-	setCookie(t, p, attacker, sessionCookie, planted)
+	setSession(t, p, victim, planted)
+	setSession(t, p, attacker, planted)
 	p.Code(t, victim, params())
 	if got := cookie(t, p, victim, sessionCookie); got == "" || got == planted {
 		t.Errorf("the session's cookie is %q", got)
@@ -32,7 +32,7 @@ func TestSignInReplacesTheSession(t *testing.T) {
 	p := newProvider(t)
 	browser, copied, elsewhere := signedIn(t, p), providertest.Browser(t), signedIn(t, p)
 	first := cookie(t, p, browser, sessionCookie)
-	setCookie(t, p, copied, sessionCookie, first)
+	setSession(t, p, copied, first)
 	wantCode(t, p.Authorize(t, copied, params()))
 
 	sealed := wantLogin(t, p.Authorize(t, browser, params("prompt", "login", "id_token_hint", p.Tokens(t).Get("id_token"))))

@@ -49,7 +49,7 @@ func NewDirectory(store Store, now func() time.Time) *Directory {
 // must not be changed.
 func (d *Directory) Read(ctx context.Context, wanted storage.Wanted) (storage.State, error) {
 	if !possible(wanted.ClientID) {
-		wanted.ClientID = ""
+		wanted.ClientID, wanted.ConsentFor = "", ""
 	}
 	known, isFresh := d.remembered(wanted.ClientID)
 	if isFresh {
