@@ -6,10 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/metrics"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
+
+// maxOther is how much may be alive, beside the hashes in progress, for
+// [Hasher.collect] to be worth its while, in bytes.
+const maxOther = 16 << 20
 
 // maxPassword is the longest password, in characters.
 const maxPassword = 1000
@@ -167,4 +172,20 @@ func (h *Hasher) begin(ctx context.Context) error {
 	}
 }
 
-func (h *Hasher) end() { <-h.slots }
+func (h *Hasher) end() {
+	h.collect()
+	<-h.slots
+}
+
+// collect has the memory of the hash that was just computed used for the next one.
+// Left to itself the garbage collector lets such memory pile up to several times
+// what is in use, and the system is asked for new pages all the while, which costs
+// more than to collect. That holds as long as little else is alive to be looked at.
+func (h *Hasher) collect() {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	inUse := uint64(cap(h.slots)) * uint64(h.params.memory) << 10
+	if live[0].Value.Uint64() < inUse+maxOther {
+		runtime.GC()
+	}
+}
