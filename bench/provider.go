@@ -200,7 +200,7 @@ func (p *process) start(ctx context.Context, s settings) error {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, itself)
-	cmd.Env = append(cmd.Environ(), settingsVariable+"="+string(text), "GOGC=400", memoryLimit())
+	cmd.Env = append(cmd.Environ(), settingsVariable+"="+string(text), "GOGC=400") // that of cmd/gatelodge
 	cmd.Stderr = os.Stderr
 	if p.stdin, err = cmd.StdinPipe(); err != nil {
 		return err
@@ -218,11 +218,6 @@ func (p *process) start(ctx context.Context, s settings) error {
 		return fmt.Errorf("the provider did not start: %w", err)
 	}
 	return json.Unmarshal(line, &p.addresses)
-}
-
-// memoryLimit is that of cmd/gatelodge, by way of Go's own variable.
-func memoryLimit() string {
-	return fmt.Sprintf("GOMEMLIMIT=%dMiB", 40+19*runtime.GOMAXPROCS(0))
 }
 
 // stop ends the provider and its database.

@@ -1,30 +1,13 @@
 package main
 
-import (
-	"math"
-	"runtime"
-	"runtime/debug"
-)
+import "runtime/debug"
 
-const (
-	// collectPercent lets garbage grow to four times what lives, which is a few
-	// MiB: at Go's 100 the collector takes a seventh of the time of a busy provider.
-	collectPercent = 400
-	// spareMemory is what there may be beside the passwords being hashed before
-	// the collector works harder. 10,000 clients in memory take less than half of it.
-	spareMemory = 40 << 20
-)
-
-// limitMemory bounds what the process takes of the machine: a hash of a password
-// leaves 19 MiB of garbage behind. GOMEMLIMIT, if it is set, decides instead.
-func (p *process) limitMemory() {
-	if debug.SetMemoryLimit(-1) != math.MaxInt64 {
-		return
+// collectLess lets garbage grow to four times what lives, which is a few MiB: at
+// Go's default the collector takes a seventh of the time of a busy provider. What
+// GOGC says, if it is set, stands.
+func collectLess() {
+	const percent, byDefault = 400, 100
+	if before := debug.SetGCPercent(percent); before != byDefault {
+		debug.SetGCPercent(before)
 	}
-	hashes := p.config.Password.Concurrency
-	if hashes == 0 {
-		hashes = runtime.GOMAXPROCS(0)
-	}
-	debug.SetGCPercent(collectPercent)
-	debug.SetMemoryLimit(spareMemory + int64(hashes)*int64(p.config.Password.MemoryKiB)<<10)
 }

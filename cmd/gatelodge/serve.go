@@ -49,7 +49,7 @@ const (
 
 // serve runs the public and the ops listener until the context ends.
 func (p *process) serve(ctx context.Context, before hook) error {
-	p.limitMemory()
+	collectLess()
 	public, err := listen(ctx, p.config.HTTP.Addr)
 	if err != nil {
 		return err
