@@ -91,6 +91,9 @@ func parse(data []byte) (*yaml.Node, error) {
 	var document, more yaml.Node
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
 		return nil, nil
+	} else if err != nil && strings.Contains(err.Error(), "unknown anchor") {
+		// It repeats what more likely is a secret than an alias.
+		return nil, errors.New("a text that begins with * must be quoted")
 	} else if err != nil {
 		return nil, err
 	}

@@ -111,6 +111,15 @@ func TestDocumentMustBeOneMapping(t *testing.T) {
 	}
 }
 
+// A password that begins with * reads as an alias, which the parser would name.
+func TestWhatReadsAsAnAliasIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	_, faults := strictyaml.Decode([]byte("mode: *hunter2\n"), &document{})
+	if len(faults) != 1 || faults[0].String() != "a text that begins with * must be quoted" {
+		t.Errorf("faults = %v", faults)
+	}
+}
+
 func TestSetSplitsListsAtCommas(t *testing.T) {
 	t.Parallel()
 	var list []string
