@@ -44,14 +44,15 @@ func Allowed(c *storage.Client, catalogue *storage.Catalogue, requested []string
 	registered := Scopes(c)
 	var allowed []string
 	for _, scope := range requested {
-		if slices.Contains(registered, scope) && exists(catalogue, scope) && !slices.Contains(allowed, scope) {
+		if slices.Contains(registered, scope) && ScopeExists(catalogue, scope) && !slices.Contains(allowed, scope) {
 			allowed = append(allowed, scope)
 		}
 	}
 	return allowed
 }
 
-func exists(catalogue *storage.Catalogue, scope string) bool {
+// ScopeExists reports whether the scope is a standard or a registered one.
+func ScopeExists(catalogue *storage.Catalogue, scope string) bool {
 	return slices.Contains(claims.Scopes(), scope) ||
 		slices.ContainsFunc(catalogue.Scopes, func(s storage.Scope) bool { return s.Name == scope })
 }

@@ -34,6 +34,11 @@ func Defaults(m storage.ClientMetadata) storage.ClientMetadata {
 	return m
 }
 
+// ValidID reports whether the text can be a client_id, [RFC 6749 Appendix A.1].
+//
+// [RFC 6749 Appendix A.1]: https://www.rfc-editor.org/rfc/rfc6749#appendix-A.1
+func ValidID(id string) bool { return id != "" && possible(id) }
+
 // HasSecret reports whether a client that authenticates so has a secret.
 func HasSecret(m storage.ClientMetadata) bool {
 	return strings.HasPrefix(m.TokenEndpointAuthMethod, "client_secret_")

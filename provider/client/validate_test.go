@@ -84,6 +84,19 @@ func TestMetadataThatCannotBeRegistered(t *testing.T) {
 	}
 }
 
+// RFC 6749 Appendix A.1.
+func TestClientIDIsPrintableASCII(t *testing.T) {
+	t.Parallel()
+	for id, right := range map[string]bool{
+		"app": true, "https://app.example/": true, "a b~": true,
+		"": false, "caf\u00e9": false, "a\x00": false, "a\x7f": false, "a\n": false,
+	} {
+		if client.ValidID(id) != right {
+			t.Errorf("%q: want %t", id, right)
+		}
+	}
+}
+
 func TestAllFaultsAreReportedAtOnce(t *testing.T) {
 	t.Parallel()
 	faults, _ := errors.AsType[client.MetadataErrors](validate(storage.ClientMetadata{
