@@ -60,11 +60,11 @@ func (a *Applier) Apply(ctx context.Context, data []byte) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := a.parse(data, catalogue)
+	d, err := a.parse(ctx, data, catalogue)
 	if err != nil {
 		return nil, err
 	}
-	var changes []Change
+	changes := []Change{}
 	add := func(c Change, err error) error {
 		if err != nil {
 			return fmt.Errorf("%s %q: %w", c.Kind, c.Name, err)
@@ -137,19 +137,19 @@ func (a *Applier) client(ctx context.Context, e clientEntry) (Change, error) {
 }
 
 func (a *Applier) user(ctx context.Context, e userEntry) (Change, error) {
-	identifiers, err := e.identifiers() // the first is the one that the person is found by
-	c := Change{Kind: "user", Name: identifiers[0]}
+	identifiers, err := e.identifiers()
 	if err != nil {
-		return c, err
+		return Change{}, err // not after parse
 	}
-	old, err := a.Store.FindUserByIdentifier(ctx, identifiers[0])
-	exists := err == nil
-	if err != nil && !errors.Is(err, storage.ErrNotFound) {
-		return c, err
-	}
+	c := Change{Kind: "user", Name: identifiers[0]}
+	old, err := a.findUser(ctx, e.Sub, identifiers)
+	exists := old.ID != ""
 	if exists && a.KeepUsers {
 		c.Action = Unchanged
 		return c, nil
+	}
+	if err != nil {
+		return c, err
 	}
 	want, err := a.wanted(ctx, e, identifiers, old, exists)
 	if err != nil {
@@ -157,6 +157,31 @@ func (a *Applier) user(ctx context.Context, e userEntry) (Change, error) {
 	}
 	c.Action = action(exists, exists && sameUser(old, want))
 	return c, a.save(c, func() error { return a.Store.SaveUser(ctx, want) })
+}
+
+// findUser finds the person that an entry is about by all that names them, since
+// any of it may be what the entry changes. It returns the zero User if there is
+// nobody, and fails if there are two.
+func (a *Applier) findUser(ctx context.Context, sub string, identifiers []string) (found storage.User, err error) {
+	add := func(u storage.User, err error) error {
+		switch {
+		case errors.Is(err, storage.ErrNotFound):
+			return nil
+		case err != nil:
+			return err
+		case found.ID != "" && found.ID != u.ID:
+			return fmt.Errorf("is about two people, whose subs are %q and %q", found.ID, u.ID)
+		}
+		found = u
+		return nil
+	}
+	if sub != "" {
+		err = add(a.Store.FindUser(ctx, sub))
+	}
+	for i := 0; i < len(identifiers) && err == nil; i++ {
+		err = add(a.Store.FindUserByIdentifier(ctx, identifiers[i]))
+	}
+	return found, err
 }
 
 // wanted is the person as the entry says, with what it leaves open as it was.

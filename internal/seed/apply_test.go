@@ -111,6 +111,41 @@ func TestPersonKeepsTheirSub(t *testing.T) {
 	}
 }
 
+// The sub names the person whatever else the file changes: they keep their
+// password under another name.
+func TestSubFindsThePerson(t *testing.T) {
+	t.Parallel()
+	a := newApplier(t)
+	apply(t, a, "users:\n  - sub: kim-1\n    username: kimberly\n    password: one-good-password\n")
+	c := apply(t, a, "users:\n  - sub: kim-1\n    username: kim\n")["kim"]
+	if c.Action != seed.Updated || kim(t, a).PasswordHash == "" {
+		t.Errorf("%s, hash %q", c.Action, kim(t, a).PasswordHash)
+	}
+}
+
+// So does an email address that the person has signed in with so far.
+func TestEmailFindsThePerson(t *testing.T) {
+	t.Parallel()
+	a := newApplier(t)
+	apply(t, a, "users:\n  - sub: kim-1\n    email: kim@example.com\n")
+	c := apply(t, a, "users:\n  - username: kim\n    email: kim@example.com\n")["kim"]
+	if c.Action != seed.Updated || kim(t, a).ID != "kim-1" {
+		t.Errorf("%s, sub %q", c.Action, kim(t, a).ID)
+	}
+}
+
+// One person cannot be given another's name, which a dry run tells as well.
+func TestEntryIsAboutOnePerson(t *testing.T) {
+	t.Parallel()
+	a := newApplier(t)
+	apply(t, a, "users:\n  - {sub: kim-1, username: kim}\n  - {sub: lee-1, username: lee}\n")
+	a.DryRun = true
+	_, err := a.Apply(t.Context(), []byte("users:\n  - {sub: lee-1, username: kim}\n"))
+	if err == nil || !strings.Contains(err.Error(), "is about two people") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // A client's secret is made once and then stays.
 func TestMadeSecretStays(t *testing.T) {
 	t.Parallel()

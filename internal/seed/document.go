@@ -3,7 +3,9 @@
 package seed
 
 import (
+	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -76,8 +78,9 @@ type parser struct {
 }
 
 // parse reads and validates a document that comes on top of what is registered
-// already. ${NAME} in a secret stands for the environment variable.
-func (a *Applier) parse(data []byte, registered storage.Catalogue) (*document, error) {
+// already. ${NAME} in a secret stands for the environment variable. Its error
+// is an [Error] unless the database did not answer.
+func (a *Applier) parse(ctx context.Context, data []byte, registered storage.Catalogue) (*document, error) {
 	p := &parser{Applier: a}
 	var d document
 	var faults []strictyaml.Fault
@@ -90,6 +93,9 @@ func (a *Applier) parse(data []byte, registered storage.Catalogue) (*document, e
 		p.users(d.Users)
 		p.catalogue(&d)
 		p.references(&d, registered)
+		if err := p.introspectors(ctx, &d); err != nil {
+			return nil, err
+		}
 	}
 	if len(p.faults) > 0 {
 		return nil, p.faults
@@ -110,6 +116,9 @@ func (p *parser) clients(entries []clientEntry) {
 	for i := range entries {
 		e, key := &entries[i], fmt.Sprintf("clients[%d]", i)
 		p.unique(seen, key, "client_id", e.ClientID)
+		if e.ClientID != "" && !client.ValidID(e.ClientID) {
+			p.fault(key, "client_id: must be printable ASCII, is %q", e.ClientID)
+		}
 		p.expand(key+".client_secret", &e.ClientSecret)
 		e.ClientMetadata = client.Defaults(e.ClientMetadata)
 		if faults, ok := client.Validate(e.ClientMetadata, p.Algorithms).(client.MetadataErrors); ok { //nolint:errorlint // it returns no other
@@ -131,9 +140,15 @@ func (p *parser) clients(entries []clientEntry) {
 const minSecret = 32
 
 func (p *parser) users(entries []userEntry) {
-	seen := map[string]bool{}
+	seen, subs := map[string]bool{}, map[string]bool{}
 	for i := range entries {
 		e, key := &entries[i], fmt.Sprintf("users[%d]", i)
+		if e.Sub != "" {
+			p.unique(subs, key, "sub", e.Sub)
+		}
+		if len(e.Sub) > 255 || strings.ContainsFunc(e.Sub, notASCII) { // OpenID Connect Core §2
+			p.fault(key, "sub: must be printable ASCII, 255 characters at most")
+		}
 		identifiers, err := e.identifiers()
 		switch {
 		case err != nil:
@@ -161,6 +176,8 @@ func (p *parser) users(entries []userEntry) {
 		}
 	}
 }
+
+func notASCII(r rune) bool { return r < ' ' || r > '~' }
 
 // identifiers are the normalised names that the person signs in with.
 func (e *userEntry) identifiers() ([]string, error) {
@@ -233,6 +250,25 @@ func (p *parser) references(d *document, registered storage.Catalogue) {
 	}
 }
 
+// introspectors checks that the clients exist which resource servers introspect
+// tokens as: for one that does not every token would be inactive.
+func (p *parser) introspectors(ctx context.Context, d *document) error {
+	for i, e := range d.ResourceServers {
+		named := func(c clientEntry) bool { return c.ClientID == e.ClientID }
+		if e.ClientID == "" || slices.ContainsFunc(d.Clients, named) {
+			continue
+		}
+		_, err := p.Store.FindClient(ctx, e.ClientID)
+		switch {
+		case errors.Is(err, storage.ErrNotFound):
+			p.fault(fmt.Sprintf("resource_servers[%d]", i), "client_id: there is no %q among the clients", e.ClientID)
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
 // unique checks that the value is there, and there only once.
 func (p *parser) unique(seen map[string]bool, key, member, value string) {
 	switch {
@@ -250,8 +286,8 @@ var reference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 func (p *parser) expand(key string, value *string) {
 	*value = reference.ReplaceAllStringFunc(*value, func(match string) string {
 		name := match[2 : len(match)-1]
-		found, ok := p.Lookup(name)
-		if !ok {
+		found, _ := p.Lookup(name)
+		if found == "" { // which would pass for a secret that is not given
 			p.fault(key, "the environment variable %s is not set", name)
 		}
 		return found
