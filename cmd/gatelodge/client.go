@@ -18,7 +18,7 @@ type clientCmd struct {
 	Get          clientGetCmd    `cmd:"" help:"Show a client."`
 	Create       clientCreateCmd `cmd:"" help:"Register a client and show its secret."`
 	Delete       clientDeleteCmd `cmd:"" help:"Delete a client with all that was granted to it."`
-	RotateSecret clientRotateCmd `cmd:"" help:"Give a client a new secret. The old one ends at once."`
+	RotateSecret clientRotateCmd `cmd:"" help:"Give a client a new secret in place of the old one, and show it."`
 }
 
 // clientView is a client as the commands print it: its metadata under the names
@@ -101,8 +101,14 @@ func (c *clientCreateCmd) Run(ctx context.Context, env *environment) error {
 		if record.ID == "" {
 			record.ID = strings.ToLower(rand.Text())
 		}
+		if !client.ValidID(record.ID) {
+			return fmt.Errorf("--id: must be printable ASCII, is %q", record.ID)
+		}
 		if faults, ok := errors.AsType[client.MetadataErrors](client.Validate(record.Metadata, p.keys.Algorithms())); ok {
 			return fmt.Errorf("the client cannot be registered so:\n  %s", strings.Join(faults, "\n  "))
+		}
+		if err := p.scopesExist(ctx, c.Scope); err != nil {
+			return err
 		}
 		if _, err := p.db.FindClient(ctx, record.ID); !errors.Is(err, storage.ErrNotFound) {
 			if err == nil {
@@ -112,6 +118,21 @@ func (c *clientCreateCmd) Run(ctx context.Context, env *environment) error {
 		}
 		return p.saveWithSecret(ctx, env, record)
 	})
+}
+
+// scopesExist fails if one of the scopes does not, which would be ignored in
+// every request.
+func (p *process) scopesExist(ctx context.Context, scopes string) error {
+	catalogue, err := p.db.Catalogue(ctx)
+	if err != nil {
+		return err
+	}
+	for name := range strings.FieldsSeq(scopes) {
+		if !client.ScopeExists(&catalogue, name) {
+			return fmt.Errorf("--scope: there is no scope %q; register it with: gatelodge apply", name)
+		}
+	}
+	return nil
 }
 
 func (c *clientCreateCmd) metadata() storage.ClientMetadata {
@@ -178,7 +199,11 @@ func (c *clientRotateCmd) Run(ctx context.Context, env *environment) error {
 			return fmt.Errorf("client %q authenticates by %s and has no secret", c.ID, record.Metadata.TokenEndpointAuthMethod)
 		}
 		record.UpdatedAt = now()
-		return p.saveWithSecret(ctx, env, record)
+		if err := p.saveWithSecret(ctx, env, record); err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintf(env.stderr, "Running nodes may know only the old secret for another %s.\n", client.Freshness)
+		return nil
 	})
 }
 

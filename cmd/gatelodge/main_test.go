@@ -42,6 +42,34 @@ func TestCommandLine(t *testing.T) {
 	})
 }
 
+// 0 is done, 1 is failed, 2 is a command line that cannot be.
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]int{
+		"version":                       0,
+		"":                              exitUsage,
+		"nonsense":                      exitUsage,
+		"client":                        exitUsage,
+		"client get":                    exitUsage,
+		"key rotate ES256 RS256":        exitUsage,
+		"apply":                         exitUsage,
+		"user create --name Sam":        exitUsage,
+		"user list --limit 0":           exitUsage,
+		"-o yaml version":               exitUsage,
+		"apply -f no-such-file.yaml":    exitFailed,
+		"-c no-such-file.yaml migrate":  exitFailed,
+		"-c no-such-file.yaml key list": exitFailed,
+	} {
+		var stdout, stderr strings.Builder
+		if got := run(t.Context(), strings.Fields(line), strings.NewReader(""), &stdout, &stderr); got != want {
+			t.Errorf("gatelodge %s: exit code %d, want %d", line, got, want)
+		}
+		if failed := want != 0; failed != strings.HasPrefix(stderr.String(), "gatelodge: ") || failed == (stdout.Len() > 0) {
+			t.Errorf("gatelodge %s: prints %q, and %q as an error", line, &stdout, &stderr)
+		}
+	}
+}
+
 // get is "get URL STATUS [TEXT]": it asks until the answer has the status and
 // the text, since servers take a moment to start.
 func get(ts *testscript.TestScript, _ bool, args []string) {

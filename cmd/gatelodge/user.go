@@ -47,6 +47,14 @@ type userListCmd struct {
 	Limit int    `default:"100" help:"How many at most."`
 }
 
+// Validate checks the flags.
+func (c *userListCmd) Validate() error {
+	if c.Limit < 1 {
+		return errors.New("--limit: must be at least 1")
+	}
+	return nil
+}
+
 // Run lists people, in the order of their subs.
 func (c *userListCmd) Run(ctx context.Context, env *environment) error {
 	return env.with(ctx, func(p *process) error {
@@ -136,6 +144,14 @@ type userCreateCmd struct {
 	Name     string `help:"Their full name."`
 }
 
+// Validate checks the flags.
+func (c *userCreateCmd) Validate() error {
+	if c.Username == "" && c.Email == "" {
+		return errors.New("give them a --username or an --email to sign in with")
+	}
+	return nil
+}
+
 // Run creates a person.
 func (c *userCreateCmd) Run(ctx context.Context, env *environment) error {
 	return env.with(ctx, func(p *process) error {
@@ -152,9 +168,6 @@ func (c *userCreateCmd) Run(ctx context.Context, env *environment) error {
 				return fmt.Errorf("%q cannot be signed in with: %w", name, err)
 			}
 			u.Identifiers = append(u.Identifiers, identifier)
-		}
-		if len(u.Identifiers) == 0 {
-			return errors.New("give them a --username or an --email to sign in with")
 		}
 		if err := p.readPassword(ctx, env, &u); err != nil {
 			return err
