@@ -48,38 +48,54 @@ func TestStatementsArePreparedWhereNoPoolerIsInBetween(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var mode lastMode
-			db := open(t, postgres.Config{URL: test.url, Tracer: &mode})
-			for range 2 { // the first connection makes way
-				if _, err := db.Catalogue(t.Context()); err != nil {
-					t.Fatal(err)
-				}
+			var last lastConn
+			db := open(t, postgres.Config{URL: test.url, Tracer: &last})
+			if _, err := db.Catalogue(t.Context()); err != nil {
+				t.Fatal(err)
 			}
-			if mode.QueryExecMode != test.want {
+			if mode := last.conn.Config().DefaultQueryExecMode; mode != test.want {
 				t.Errorf("statements are sent in mode %s, want %s", mode, test.want)
 			}
 		})
 	}
 }
 
-// lastMode is how the last query or batch was sent.
-type lastMode struct{ pgx.QueryExecMode }
+// The round trips of a request follow each other on one connection: to open
+// another would cost more than all of them.
+func TestRoundTripsInTurnShareAConnection(t *testing.T) {
+	t.Parallel()
+	var last lastConn
+	db := open(t, postgres.Config{URL: pgtest.NewDatabase(t), Tracer: &last})
+	seen := map[*pgx.Conn]bool{}
+	for range 100 {
+		if _, err := db.Catalogue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		seen[last.conn] = true
+	}
+	if len(seen) > 1 {
+		t.Errorf("100 round trips in turn took %d connections", len(seen))
+	}
+}
 
-func (m *lastMode) TraceQueryStart(ctx context.Context, conn *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
-	m.QueryExecMode = conn.Config().DefaultQueryExecMode
+// lastConn is the connection that the last query or batch was sent on.
+type lastConn struct{ conn *pgx.Conn }
+
+func (l *lastConn) TraceQueryStart(ctx context.Context, conn *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	l.conn = conn
 	return ctx
 }
 
-func (*lastMode) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+func (*lastConn) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-func (m *lastMode) TraceBatchStart(ctx context.Context, conn *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	m.QueryExecMode = conn.Config().DefaultQueryExecMode
+func (l *lastConn) TraceBatchStart(ctx context.Context, conn *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	l.conn = conn
 	return ctx
 }
 
-func (*lastMode) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+func (*lastConn) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
 
-func (*lastMode) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
+func (*lastConn) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
 // Neon's URLs ask for TLS and channel binding.
 func TestContractOverTLSWithChannelBinding(t *testing.T) {

@@ -28,8 +28,10 @@ func (p *preparation) apply(config *pgxpool.Config) {
 		return nil
 	}
 	config.AfterConnect = p.ask
-	config.AfterRelease = func(conn *pgx.Conn) bool {
-		return !p.direct.Load() || conn.PgConn().CustomData()[unprepared] == nil
+	// Not AfterRelease: pgx calls that in a goroutine, and so the next round trip of
+	// the same request would not find the connection and open another.
+	config.PrepareConn = func(_ context.Context, conn *pgx.Conn) (bool, error) {
+		return !p.direct.Load() || conn.PgConn().CustomData()[unprepared] == nil, nil
 	}
 }
 
