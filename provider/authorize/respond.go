@@ -2,8 +2,10 @@ package authorize
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
@@ -38,7 +40,7 @@ func (h *Handler) answer(w http.ResponseWriter, request *oauth.AuthorizationRequ
 
 func formPost(action string, parameters url.Values) consentui.FormPost {
 	page := consentui.FormPost{Action: action}
-	for name := range parameters {
+	for _, name := range slices.Sorted(maps.Keys(parameters)) {
 		page.Parameters = append(page.Parameters, consentui.Parameter{Name: name, Value: parameters.Get(name)})
 	}
 	return page
