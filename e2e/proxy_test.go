@@ -23,10 +23,10 @@ type proxy struct {
 // fault interrupts the trip that it counts down to: holds what was to be
 // forwarded, and then cuts the connection.
 type fault struct {
-	trips    int  // how many more to let through, this one included
-	answer   bool // interrupt the server's answer, not the request
-	reached  chan struct{}
-	released <-chan struct{}
+	ctx     context.Context //nolint:containedctx // as long as it is armed, and holds
+	trips   int             // how many more to let through, this one included
+	answer  bool            // interrupt the server's answer, not the request
+	reached chan struct{}
 }
 
 // newProxy starts a proxy that ends with the test, and returns the database's
@@ -57,16 +57,11 @@ func newProxy(t testing.TB, database string) (*proxy, string) {
 // closed. It gets no further; its connection is cut when the context ends, which
 // also disarms the fault.
 func (p *proxy) interrupt(ctx context.Context, trip int, answer bool) <-chan struct{} {
-	f := &fault{trips: trip, answer: answer, reached: make(chan struct{}), released: ctx.Done()}
-	p.arm(f)
-	context.AfterFunc(ctx, func() { p.arm(nil) })
-	return f.reached
-}
-
-func (p *proxy) arm(f *fault) {
+	f := &fault{ctx: ctx, trips: trip, answer: answer, reached: make(chan struct{})}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.fault = f
+	return f.reached
 }
 
 func (p *proxy) close() {
@@ -135,7 +130,7 @@ func (t *trip) forward(from, to net.Conn, answer bool) {
 		}
 		if f := t.interrupted(answer); f != nil {
 			close(f.reached)
-			<-f.released
+			<-f.ctx.Done()
 			return
 		}
 		if _, err := to.Write(buffer[:n]); err != nil {
@@ -151,7 +146,7 @@ func (t *trip) interrupted(answer bool) *fault {
 	begins := !answer && !t.asking
 	t.asking = !answer
 	f := t.fault
-	if f == nil {
+	if f == nil || f.ctx.Err() != nil {
 		return nil
 	}
 	if begins {
