@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(programs)
+		defer stopBrowser()
 		return pgtest.Run(m)
 	}())
 }

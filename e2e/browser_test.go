@@ -1,0 +1,354 @@
+package e2e
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"github.com/gatelodge/gatelodge/internal/providertest"
+)
+
+var screenshots = flag.String("screenshots", "", "save pictures of the pages in this directory")
+
+// A person signs in to the sample app: a wrong password first, then the right
+// one; says no and then yes; sees what the app and the API know; and is not
+// asked again.
+func TestBrowserSignsIn(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, p *provider) {
+		s := newSystem(t, p)
+		tab := newTab(t)
+		tab.open(s.app)
+		tab.press("form[action='/sign-in'] button")
+		tab.at(s.URL + "/authorize")
+		tab.signIn(providertest.Username, "a wrong password")
+		shows(t, "sign-in page", tab.text("[role=alert]"), "password")
+		if got := tab.value("#username"); got != providertest.Username {
+			t.Errorf("the username is %q after a wrong password", got)
+		}
+		tab.signIn(providertest.Username, providertest.Password)
+		shows(t, "consent page", tab.text("main"), "Sample App", "Alex Sample", "read your profile through the sample API")
+		tab.press("button[value=deny]")
+		tab.at(s.app + "/callback")
+		shows(t, "app", tab.text("[role=alert]"), "access_denied")
+
+		tab.open(s.app)
+		tab.press("form[action='/sign-in'] button") // the session goes on, the question comes again
+		tab.press("button[value=allow]")
+		tab.signedIn(s)
+		tab.press("form[action='/refresh'] button")
+		tab.signedIn(s)
+		tab.press("form[action='/sign-out'] button")
+		tab.press("form[action='/sign-in'] button") // neither password nor question
+		tab.signedIn(s)
+	})
+}
+
+// signedIn checks what the app shows of the person.
+func (b *tab) signedIn(s *system) {
+	b.Helper()
+	b.at(s.app + "/")
+	shows(b, "ID token", b.text("#claims"), `"sub": "user-alex"`, `"aud": "sample-app"`, `"iss": "`+s.URL+`"`)
+	shows(b, "userinfo", b.text("#userinfo"), `"email": "alex@example.com"`, `"name": "Alex Sample"`)
+	shows(b, "API", b.text("#api"), `"sub": "user-alex"`, `"name": "Alex Sample"`)
+}
+
+// All pages work without JavaScript.
+func TestBrowserWithoutJavaScript(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, newProvider(t, ""))
+	tab := newTab(t)
+	command(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	tab.open(s.app)
+	tab.press("form[action='/sign-in'] button")
+	tab.signIn(providertest.Username, "a wrong password")
+	tab.signIn(providertest.Username, providertest.Password)
+	tab.press("button[value=allow]")
+	tab.signedIn(s)
+
+	app, answers := newCallback(t)
+	tab.open(formPostRequest(s.provider, app))
+	tab.press("button") // sends the answer
+	if answer := <-answers; answer.Get("code") == "" {
+		t.Errorf("the answer is %v", answer)
+	}
+}
+
+// OAuth 2.0 Form Post Response Mode: the answer sends itself where there is
+// JavaScript, and our policy lets it.
+func TestBrowserPostsTheAnswer(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, "")
+	app, answers := newCallback(t)
+	tab := newTab(t)
+	tab.open(formPostRequest(p, app))
+	tab.signIn(providertest.Username, providertest.Password)
+	tab.click("button[value=allow]")
+	select {
+	case answer := <-answers:
+		if answer.Get("code") == "" || answer.Get("state") != "a-state" || answer.Get("iss") != p.URL {
+			t.Errorf("the answer is %v", answer)
+		}
+	case <-time.After(patience):
+		t.Fatalf("the answer does not come; the browser is at %s", tab.location())
+	}
+}
+
+// formPostRequest is the URL of an authorization request of an app at the
+// redirect URI that wants the answer posted.
+func formPostRequest(p *provider, app string) string {
+	return p.URL + "/authorize?" + providertest.AuthorizeParams(map[string]string{
+		"client_id": "sample-app", "redirect_uri": app, "response_mode": "form_post",
+	}).Encode()
+}
+
+// newCallback starts an app that is posted answers to.
+func newCallback(t *testing.T) (redirectURI string, answers <-chan url.Values) {
+	t.Helper()
+	posted := make(chan url.Values, 1)
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && r.ParseForm() == nil {
+			posted <- r.PostForm
+		}
+		_, _ = fmt.Fprint(w, "<!doctype html><title>Done</title>")
+	}))
+	t.Cleanup(app.Close)
+	return app.URL + "/callback", posted
+}
+
+// The pages fit a phone of 375 pixels, light and dark.
+func TestBrowserOnAPhone(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t, newProvider(t, ""))
+	for _, scheme := range []string{"light", "dark"} {
+		t.Run(scheme, func(t *testing.T) {
+			t.Parallel()
+			tab := newTab(t)
+			command(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+			})
+			tab.do(chromedp.EmulateViewport(375, 667))
+			for _, step := range []struct {
+				name string
+				do   func()
+			}{
+				{"app", func() { tab.open(s.app) }},
+				{"login", func() { tab.press("form[action='/sign-in'] button") }},
+				{"denied", func() { tab.signIn(providertest.Username, "a wrong password") }},
+				{"consent", func() { tab.signIn(providertest.Username, providertest.Password) }},
+				{"home", func() { tab.open(s.URL) }},
+			} {
+				step.do()
+				if width := eval[int](tab, "document.documentElement.scrollWidth"); width > 375 {
+					t.Errorf("%s is %d pixels wide", step.name, width)
+				}
+				tab.picture(step.name + "-" + scheme)
+			}
+		})
+	}
+}
+
+// tab is a tab of a browser that has no cookies yet.
+type tab struct {
+	testing.TB
+	ctx context.Context //nolint:containedctx // chromedp's handle of the tab
+
+	mu         sync.Mutex
+	complaints []string
+}
+
+// newTab opens a tab. When the test ends, the browser must have had nothing to
+// complain about: a blocked style, script or form, or an error in a script.
+func newTab(t *testing.T) *tab {
+	t.Helper()
+	browser, err := theBrowser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	t.Cleanup(cancel)
+	b := &tab{TB: t, ctx: ctx}
+	if err := chromedp.Listen(ctx, b.listen); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for _, complaint := range b.complaints {
+			t.Errorf("the browser complains: %s", complaint)
+		}
+	})
+	return b
+}
+
+// listen notes what the browser complains about.
+func (b *tab) listen(event any) {
+	var complaint string
+	switch e := event.(type) {
+	case *log.EventEntryAdded:
+		// An answer such as 422 is logged by the network, and is no fault.
+		if e.Entry.Source != log.EntrySourceNetwork {
+			complaint = fmt.Sprintf("%s: %s", e.Entry.Source, e.Entry.Text)
+		}
+	case *runtime.EventExceptionThrown:
+		complaint = e.ExceptionDetails.Text
+	case *network.EventLoadingFailed:
+		if e.BlockedReason != "" {
+			complaint = "blocked: " + string(e.BlockedReason)
+		}
+	}
+	if complaint != "" {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.complaints = append(b.complaints, complaint)
+	}
+}
+
+// theBrowser is the browser that all tests share, started by the first.
+var theBrowser = sync.OnceValues(func() (context.Context, error) {
+	if err := os.Mkdir(profile(), 0o700); err != nil {
+		return nil, err
+	}
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile()),
+		chromedp.Flag("disable-component-update", true),
+	)
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			options = append(options, chromedp.ExecPath(path))
+			break
+		}
+	}
+	allocator, _ := chromedp.NewExecAllocator(context.Background(), options...) // stopBrowser ends it
+	browser, _ := chromedp.NewContext(allocator)
+	if err := chromedp.Do(browser); err != nil {
+		return nil, fmt.Errorf("start the browser (Debian's package chromium): %w", err)
+	}
+	return browser, nil
+})
+
+// profile is the directory that the browser writes to.
+func profile() string { return filepath.Join(programs, "profile") }
+
+// stopBrowser stops the browser if it was started.
+func stopBrowser() {
+	if _, err := os.Stat(profile()); err != nil {
+		return
+	}
+	browser, err := theBrowser()
+	if err != nil {
+		return
+	}
+	if err := chromedp.Cancel(browser); err != nil {
+		fmt.Fprintln(os.Stderr, "stop the browser:", err)
+	}
+}
+
+// act runs an action for as long as anything may take.
+func act[T any](b *tab, action chromedp.Action[T]) T {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, action)
+	if err != nil {
+		where, _ := chromedp.Run(b.ctx, chromedp.Location())
+		b.Fatalf("at %s: %v", where, err)
+	}
+	return v
+}
+
+func eval[T any](b *tab, expression string) T {
+	b.Helper()
+	return act(b, chromedp.Evaluate[T](expression))
+}
+
+// command sends the browser a command that has no action.
+func command[P, R any](b *tab, c cdp.Command[P, R], params P) {
+	b.Helper()
+	act(b, func(ctx context.Context, t *chromedp.Target) (R, error) { return cdp.Call(ctx, t, c, params) })
+}
+
+func (b *tab) do(action chromedp.Action[chromedp.Void]) {
+	b.Helper()
+	act(b, action)
+}
+
+func (b *tab) open(url string) {
+	b.Helper()
+	b.do(chromedp.Navigate(url))
+}
+
+func (b *tab) click(selector string) {
+	b.Helper()
+	b.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+// press clicks and waits for the page that this leads to.
+func (b *tab) press(selector string) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if _, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS(selector))); err != nil {
+		b.Fatalf("press %s at %s: %v", selector, b.location(), err)
+	}
+}
+
+func (b *tab) signIn(username, password string) {
+	b.Helper()
+	b.do(chromedp.SetValue(chromedp.CSS("#username"), username))
+	b.do(chromedp.SendKeys(chromedp.CSS("#password"), password))
+	b.press("main form.fields button[type=submit]")
+}
+
+func (b *tab) text(selector string) string {
+	b.Helper()
+	return act(b, chromedp.Text(chromedp.CSS(selector)))
+}
+
+func (b *tab) value(selector string) string {
+	b.Helper()
+	return act(b, chromedp.Value(chromedp.CSS(selector)))
+}
+
+func (b *tab) location() string {
+	b.Helper()
+	return act(b, chromedp.Location())
+}
+
+// at checks where the browser is, but for the query.
+func (b *tab) at(want string) {
+	b.Helper()
+	if got, _, _ := strings.Cut(b.location(), "?"); got != want {
+		b.Fatalf("the browser is at %s, want %s; it shows %q", got, want, b.text("body"))
+	}
+}
+
+// picture saves what the tab shows, if pictures are wanted.
+func (b *tab) picture(name string) {
+	b.Helper()
+	if *screenshots == "" {
+		return
+	}
+	file := filepath.Join(*screenshots, name+".png")
+	if err := os.WriteFile(file, act(b, chromedp.FullScreenshot(100)), 0o644); err != nil {
+		b.Fatal(err)
+	}
+}
