@@ -66,6 +66,9 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 	describe(out, o)
+	if err := printLimits(out, o.duration/3); err != nil {
+		return err
+	}
 	engines, err := choose(o.engine)
 	if err != nil {
 		return err
