@@ -39,12 +39,12 @@ func TestBrowserSignsIn(t *testing.T) {
 		tab.open(s.app)
 		tab.press("form[action='/sign-in'] button")
 		tab.at(s.URL + "/authorize")
-		tab.signIn(providertest.Username, "a wrong password")
+		tab.signIn("a wrong password")
 		shows(t, "sign-in page", tab.text("[role=alert]"), "password")
 		if got := tab.value("#username"); got != providertest.Username {
 			t.Errorf("the username is %q after a wrong password", got)
 		}
-		tab.signIn(providertest.Username, providertest.Password)
+		tab.signIn(providertest.Password)
 		shows(t, "consent page", tab.text("main"), "Sample App", "Alex Sample", "read your profile through the sample API")
 		tab.press("button[value=deny]")
 		tab.at(s.app + "/callback")
@@ -66,9 +66,9 @@ func TestBrowserSignsIn(t *testing.T) {
 func (b *tab) signedIn(s *system) {
 	b.Helper()
 	b.at(s.app + "/")
-	shows(b, "ID token", b.text("#claims"), `"sub": "user-alex"`, `"aud": "sample-app"`, `"iss": "`+s.URL+`"`)
-	shows(b, "userinfo", b.text("#userinfo"), `"email": "alex@example.com"`, `"name": "Alex Sample"`)
-	shows(b, "API", b.text("#api"), `"sub": "user-alex"`, `"name": "Alex Sample"`)
+	shows(b.T, "ID token", b.text("#claims"), `"sub": "user-alex"`, `"aud": "sample-app"`, `"iss": "`+s.URL+`"`)
+	shows(b.T, "userinfo", b.text("#userinfo"), `"email": "alex@example.com"`, `"name": "Alex Sample"`)
+	shows(b.T, "API", b.text("#api"), `"sub": "user-alex"`, `"name": "Alex Sample"`)
 }
 
 // All pages work without JavaScript.
@@ -79,8 +79,8 @@ func TestBrowserWithoutJavaScript(t *testing.T) {
 	command(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	tab.open(s.app)
 	tab.press("form[action='/sign-in'] button")
-	tab.signIn(providertest.Username, "a wrong password")
-	tab.signIn(providertest.Username, providertest.Password)
+	tab.signIn("a wrong password")
+	tab.signIn(providertest.Password)
 	tab.press("button[value=allow]")
 	tab.signedIn(s)
 
@@ -100,7 +100,7 @@ func TestBrowserPostsTheAnswer(t *testing.T) {
 	app, answers := newCallback(t)
 	tab := newTab(t)
 	tab.open(formPostRequest(p, app))
-	tab.signIn(providertest.Username, providertest.Password)
+	tab.signIn(providertest.Password)
 	tab.click("button[value=allow]")
 	select {
 	case answer := <-answers:
@@ -152,8 +152,8 @@ func TestBrowserOnAPhone(t *testing.T) {
 			}{
 				{"app", func() { tab.open(s.app) }},
 				{"login", func() { tab.press("form[action='/sign-in'] button") }},
-				{"denied", func() { tab.signIn(providertest.Username, "a wrong password") }},
-				{"consent", func() { tab.signIn(providertest.Username, providertest.Password) }},
+				{"denied", func() { tab.signIn("a wrong password") }},
+				{"consent", func() { tab.signIn(providertest.Password) }},
 				{"home", func() { tab.open(s.URL) }},
 			} {
 				step.do()
@@ -168,7 +168,7 @@ func TestBrowserOnAPhone(t *testing.T) {
 
 // tab is a tab of a browser that has no cookies yet.
 type tab struct {
-	testing.TB
+	*testing.T
 	ctx context.Context //nolint:containedctx // chromedp's handle of the tab
 
 	mu         sync.Mutex
@@ -185,7 +185,7 @@ func newTab(t *testing.T) *tab {
 	}
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	b := &tab{TB: t, ctx: ctx}
+	b := &tab{T: t, ctx: ctx}
 	if err := chromedp.Listen(ctx, b.listen); err != nil {
 		t.Fatal(err)
 	}
@@ -311,9 +311,9 @@ func (b *tab) press(selector string) {
 	}
 }
 
-func (b *tab) signIn(username, password string) {
+func (b *tab) signIn(password string) {
 	b.Helper()
-	b.do(chromedp.SetValue(chromedp.CSS("#username"), username))
+	b.do(chromedp.SetValue(chromedp.CSS("#username"), providertest.Username))
 	b.do(chromedp.SendKeys(chromedp.CSS("#password"), password))
 	b.press("main form.fields button[type=submit]")
 }

@@ -17,7 +17,7 @@ import (
 func TestGoOIDCSignsIn(t *testing.T) {
 	t.Parallel()
 	onEachDatabase(t, func(t *testing.T, p *provider) {
-		ctx := oidc.ClientContext(t.Context(), p.client(t))
+		ctx := p.context(t)
 		issuer, err := oidc.NewProvider(ctx, p.URL)
 		if err != nil {
 			t.Fatal(err)
@@ -27,8 +27,8 @@ func TestGoOIDCSignsIn(t *testing.T) {
 			Endpoint: issuer.Endpoint(), RedirectURL: providertest.RedirectURI,
 			Scopes: []string{oidc.ScopeOpenID, "email", oidc.ScopeOfflineAccess, providertest.APIScope},
 		}
-		token := p.signInWith(ctx, t, config)
-		p.verifyIDToken(ctx, t, issuer, config, token, "a-nonce")
+		token := p.signInWith(t, config)
+		p.verifyIDToken(t, issuer, token, "a-nonce")
 
 		info, err := issuer.UserInfo(ctx, oauth2.StaticTokenSource(token))
 		if err != nil || info.Subject != providertest.UserID || info.Email != providertest.Username || !info.EmailVerified {
@@ -41,13 +41,19 @@ func TestGoOIDCSignsIn(t *testing.T) {
 		if refreshed.RefreshToken == token.RefreshToken || refreshed.AccessToken == token.AccessToken {
 			t.Error("the tokens are still the old ones")
 		}
-		p.verifyIDToken(ctx, t, issuer, config, refreshed, "")
+		p.verifyIDToken(t, issuer, refreshed, "")
 		p.acceptedByAPI(t, refreshed)
 	})
 }
 
+// context is one with which go-oidc and oauth2 use a client of the test's own.
+func (p *provider) context(t *testing.T) context.Context {
+	t.Helper()
+	return oidc.ClientContext(t.Context(), p.client(t))
+}
+
 // signInWith goes through the code flow with the client's own means.
-func (p *provider) signInWith(ctx context.Context, t *testing.T, config *oauth2.Config) *oauth2.Token {
+func (p *provider) signInWith(t *testing.T, config *oauth2.Config) *oauth2.Token {
 	t.Helper()
 	verifier := oauth2.GenerateVerifier()
 	address := config.AuthCodeURL("a-state", oidc.Nonce("a-nonce"), oauth2.S256ChallengeOption(verifier))
@@ -55,22 +61,21 @@ func (p *provider) signInWith(ctx context.Context, t *testing.T, config *oauth2.
 	if answer.Get("state") != "a-state" || answer.Get("iss") != p.URL {
 		t.Errorf("state is %q, iss %q", answer.Get("state"), answer.Get("iss"))
 	}
-	token, err := config.Exchange(ctx, answer.Get("code"), oauth2.VerifierOption(verifier))
+	token, err := config.Exchange(p.context(t), answer.Get("code"), oauth2.VerifierOption(verifier))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return token
 }
 
-func (p *provider) verifyIDToken(
-	ctx context.Context, t *testing.T, issuer *oidc.Provider, config *oauth2.Config, token *oauth2.Token, nonce string,
-) {
+func (p *provider) verifyIDToken(t *testing.T, issuer *oidc.Provider, token *oauth2.Token, nonce string) {
 	t.Helper()
 	raw, ok := token.Extra("id_token").(string)
 	if !ok {
 		t.Fatal("there is no ID token")
 	}
-	id, err := issuer.VerifierContext(ctx, &oidc.Config{ClientID: config.ClientID}).Verify(ctx, raw)
+	ctx := p.context(t)
+	id, err := issuer.VerifierContext(ctx, &oidc.Config{ClientID: providertest.ClientID}).Verify(ctx, raw)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,6 +99,7 @@ type sweep struct {
 
 // onEachDatabaseKilled runs the test with the moments that each database has.
 func onEachDatabaseKilled(t *testing.T, test func(*testing.T, *sweep)) {
+	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
 		moments := []moment{answered()}
@@ -185,6 +186,7 @@ func (s *sweep) killedDuring(t *testing.T, m moment, form url.Values) providerte
 
 // try sends a token request that may get no answer, or only half of one.
 func (s *sweep) try(t *testing.T, form url.Values) providertest.Tokens {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/token", strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Error(err)

@@ -21,37 +21,36 @@ var programs string
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		var err error
-		if programs, err = build(); err != nil {
+		if programs, err = os.MkdirTemp("", "gatelodge-e2e-"); err == nil {
+			defer os.RemoveAll(programs)
+			err = build(programs)
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, "build the programs:", err)
 			return 1
 		}
-		defer os.RemoveAll(programs)
 		defer stopBrowser()
 		return pgtest.Run(m)
 	}())
 }
 
 // build builds the programs as `make build` does.
-func build() (string, error) {
+func build(dir string) error {
 	// go test takes a result that it remembers, unless what a test looked at has
 	// changed: so look at what goes into the programs and is not imported here.
 	for _, sources := range []string{"../cmd", "../internal", "../resource"} {
 		look := func(string, fs.DirEntry, error) error { return nil }
 		if err := filepath.WalkDir(sources, look); err != nil {
-			return "", err
+			return err
 		}
-	}
-	dir, err := os.MkdirTemp("", "gatelodge-e2e-")
-	if err != nil {
-		return "", err
 	}
 	cmd := exec.Command("go", "build", "-o", dir+"/", "./cmd/...")
 	cmd.Dir = ".."
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
+		return fmt.Errorf("%w: %s", err, out)
 	}
-	return dir, nil
+	return nil
 }
 
 func program(name string) string { return filepath.Join(programs, name) }

@@ -84,7 +84,7 @@ func TestOpenIDClientCredentials(t *testing.T) {
 }
 
 // installOpenIDClient installs what the lock file says, once for each lock file.
-var installOpenIDClient = func() func(testing.TB) {
+var installOpenIDClient = func() func(*testing.T) {
 	install := sync.OnceValue(func() error {
 		const wanted, installed = "openid-client/package-lock.json", "openid-client/node_modules/installed-lock.json"
 		lock, err := os.ReadFile(wanted)
@@ -103,7 +103,7 @@ var installOpenIDClient = func() func(testing.TB) {
 		}
 		return os.WriteFile(installed, lock, 0o600)
 	})
-	return func(t testing.TB) {
+	return func(t *testing.T) {
 		t.Helper()
 		if err := install(); err != nil {
 			t.Fatal(err)

@@ -178,7 +178,7 @@ func (p *provider) status(t *testing.T, path string) int {
 }
 
 // within asks until it is so, or the time is over.
-func within(t testing.TB, limit time.Duration, what string, so func() bool) {
+func within(t *testing.T, limit time.Duration, what string, so func() bool) {
 	t.Helper()
 	began := time.Now()
 	for !so() {

@@ -27,11 +27,12 @@ type process struct {
 
 // start starts a program with nothing but the given environment. It ends with
 // the test at the latest.
-func start(t testing.TB, dir string, env []string, name string, args ...string) *process {
+func start(t *testing.T, dir string, env []string, name string, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(name, args...), output: newOutput(), ended: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Env = dir, append([]string{"PATH=" + os.Getenv("PATH")}, env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
+	p.cmd.WaitDelay = time.Second // for what it may have started itself
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +51,7 @@ func start(t testing.TB, dir string, env []string, name string, args ...string) 
 }
 
 // run runs a program to its end, which must be a good one.
-func run(t testing.TB, dir string, env []string, name string, args ...string) {
+func run(t *testing.T, dir string, env []string, name string, args ...string) {
 	t.Helper()
 	p := start(t, dir, env, name, args...)
 	if code := p.wait(t); code != 0 {
@@ -65,7 +66,7 @@ func (p *process) kill() {
 }
 
 // stop asks the process to stop, as Ctrl-C does, and returns its exit code.
-func (p *process) stop(t testing.TB) int {
+func (p *process) stop(t *testing.T) int {
 	t.Helper()
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
@@ -73,7 +74,7 @@ func (p *process) stop(t testing.TB) int {
 	return p.wait(t)
 }
 
-func (p *process) wait(t testing.TB) int {
+func (p *process) wait(t *testing.T) int {
 	t.Helper()
 	select {
 	case <-p.ended:
@@ -86,7 +87,7 @@ func (p *process) wait(t testing.TB) int {
 }
 
 // says waits until the process has printed the text.
-func (p *process) says(t testing.TB, text string) {
+func (p *process) says(t *testing.T, text string) {
 	t.Helper()
 	limit := time.After(patience)
 	for {
@@ -135,18 +136,19 @@ func (o *output) grown() <-chan struct{} {
 	return o.more
 }
 
-// port is the last one given out. They are taken from below those that systems
-// give to outgoing connections: one of these could take the port of a program
-// that is being restarted.
-var port atomic.Int32
-
-func init() { port.Store(10000 + rand.Int32N(15000)) }
+// firstPort and portsTaken lead to the port that is given out next. They are
+// taken from below those that systems give to outgoing connections: one of these
+// could take the port of a program that is being restarted.
+var (
+	firstPort  = 10000 + rand.IntN(15000)
+	portsTaken atomic.Int32
+)
 
 // freePort returns a port that is free on localhost.
-func freePort(t testing.TB) string {
+func freePort(t *testing.T) string {
 	t.Helper()
 	for range 1000 {
-		candidate := strconv.Itoa(int(port.Add(1)))
+		candidate := strconv.Itoa(firstPort + int(portsTaken.Add(1)))
 		l, err := net.Listen("tcp", "localhost:"+candidate)
 		if err == nil {
 			err = l.Close()

@@ -31,14 +31,14 @@ type provider struct {
 // newProvider starts a provider on a fresh SQLite file, or on the migrated
 // Postgres database. Ports, directory and data stay the same when it is started
 // again.
-func newProvider(t testing.TB, database string) *provider {
+func newProvider(t *testing.T, database string) *provider {
 	t.Helper()
 	return newProviderThrough(t, database, database)
 }
 
 // newProviderThrough starts a provider that reaches the Postgres database by
 // another URL than we do.
-func newProviderThrough(t testing.TB, database, through string) *provider {
+func newProviderThrough(t *testing.T, database, through string) *provider {
 	t.Helper()
 	addr, ops := "localhost:"+freePort(t), "localhost:"+freePort(t)
 	p := &provider{
@@ -67,7 +67,7 @@ func newProviderThrough(t testing.TB, database, through string) *provider {
 }
 
 // apply creates and changes what the YAML says.
-func (p *provider) apply(t testing.TB, yaml string) {
+func (p *provider) apply(t *testing.T, yaml string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "apply.yaml")
 	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
@@ -77,7 +77,7 @@ func (p *provider) apply(t testing.TB, yaml string) {
 }
 
 // start starts the provider, which does not run, and waits until it serves.
-func (p *provider) start(t testing.TB) {
+func (p *provider) start(t *testing.T) {
 	t.Helper()
 	p.process = start(t, p.dir, p.env, program("gatelodge"), "serve")
 	p.says(t, `"msg":"serving"`)
@@ -85,7 +85,7 @@ func (p *provider) start(t testing.TB) {
 
 // client is a client or a browser whose connections do not outlive a request, as
 // the provider does not outlive the test that it is in.
-func (p *provider) client(t testing.TB) *http.Client {
+func (p *provider) client(t *testing.T) *http.Client {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -99,7 +99,7 @@ func (p *provider) client(t testing.TB) *http.Client {
 }
 
 // read looks into the database that the provider runs on.
-func (p *provider) read(t testing.TB, wanted storage.Wanted) storage.State {
+func (p *provider) read(t *testing.T, wanted storage.Wanted) storage.State {
 	t.Helper()
 	var db storage.Store
 	var err error
@@ -123,6 +123,7 @@ func (p *provider) file() string { return filepath.Join(p.dir, "data", "gatelodg
 
 // onEachDatabase runs the test against a provider on SQLite and one on Postgres.
 func onEachDatabase(t *testing.T, test func(*testing.T, *provider)) {
+	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
 		test(t, newProvider(t, ""))
@@ -142,7 +143,7 @@ func readTokens(res *http.Response) (providertest.Tokens, error) {
 }
 
 // query is what an URL's query says.
-func query(t testing.TB, raw string) url.Values {
+func query(t *testing.T, raw string) url.Values {
 	t.Helper()
 	u, err := url.Parse(raw)
 	if err != nil {

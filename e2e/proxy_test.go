@@ -31,7 +31,7 @@ type fault struct {
 
 // newProxy starts a proxy that ends with the test, and returns the database's
 // URL through it.
-func newProxy(t testing.TB, database string) (*proxy, string) {
+func newProxy(t *testing.T, database string) (*proxy, string) {
 	t.Helper()
 	u, err := url.Parse(database)
 	if err != nil {

@@ -16,7 +16,7 @@ type system struct {
 }
 
 // newSystem starts the three programs, on free ports.
-func newSystem(t testing.TB, p *provider) *system {
+func newSystem(t *testing.T, p *provider) *system {
 	t.Helper()
 	api, app := "127.0.0.1:"+freePort(t), "127.0.0.1:"+freePort(t)
 	p.apply(t, fmt.Sprintf("resource_servers: [{identifier: 'http://%s', name: Sample API}]", api))
@@ -34,7 +34,7 @@ func newSystem(t testing.TB, p *provider) *system {
 }
 
 // answers waits until the URL answers with 200.
-func answers(t testing.TB, url string) {
+func answers(t *testing.T, url string) {
 	t.Helper()
 	within(t, patience, url+" answers", func() bool {
 		res, err := http.Get(url)
@@ -46,7 +46,7 @@ func answers(t testing.TB, url string) {
 }
 
 // shows checks that the text has all the parts.
-func shows(t testing.TB, what, text string, parts ...string) {
+func shows(t *testing.T, what, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
 		if !strings.Contains(text, part) {
