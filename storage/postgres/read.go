@@ -53,12 +53,11 @@ const (
 	findGrant = `SELECT ` + grantColumns + `, ` + userColumns +
 		` FROM grants g LEFT JOIN users u ON u.id = g.user_id WHERE g.id = $1::text`
 
-	findSession = `SELECT ` + sessionColumns + `, ` + userColumns + `
+	findSession = `SELECT ` + sessionColumns + `, ` + userColumns + `, (
+			SELECT c.scopes FROM consents c WHERE c.user_id = t.user_id AND c.client_id = $3::text)
 		FROM sessions t JOIN users u ON u.id = t.user_id
 		WHERE t.hash = $1::bytea AND t.expires_at > $2::timestamptz
 			AND t.ended_at IS NULL AND u.disabled_at IS NULL`
-	findConsent = `SELECT c.scopes FROM consents c JOIN sessions t ON t.user_id = c.user_id
-		WHERE t.hash = $1::bytea AND c.client_id = $2::text`
 
 	findScopes          = `SELECT name, description, resource_server FROM scopes ORDER BY name`
 	findResourceServers = `SELECT identifier, name, client_id FROM resource_servers ORDER BY identifier`
@@ -108,22 +107,14 @@ func readSession(b *pgx.Batch, want storage.Wanted, s *storage.State) {
 	}
 	var live storage.Session
 	var u storage.User
-	one(b.Queue(findSession, hash(want.Session), instant(want.Now)),
-		slices.Concat(sessionFields(&live), userFields(&u)), func() {
-			s.Session = &live
+	var consent []string
+	one(b.Queue(findSession, hash(want.Session), instant(want.Now), want.ConsentFor),
+		slices.Concat(sessionFields(&live), userFields(&u), []any{&consent}), func() {
+			s.Session, s.Consent = &live, consent
 			if s.User == nil {
 				s.User = &u
 			}
 		})
-	if want.ConsentFor == "" {
-		return
-	}
-	var scopes []string
-	one(b.Queue(findConsent, hash(want.Session), want.ConsentFor), []any{&scopes}, func() {
-		if s.Session != nil {
-			s.Consent = scopes
-		}
-	})
 }
 
 func readCatalogue(b *pgx.Batch, want storage.Wanted, s *storage.State) {
