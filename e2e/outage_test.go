@@ -97,9 +97,9 @@ func (p *provider) unavailable(t *testing.T, path string, form url.Values) {
 	}
 }
 
-// While Postgres is down everything that needs it is unavailable, never refused;
-// what needs no database goes on; and everything works again by itself soon
-// after Postgres does, with the same pages, sessions and tokens.
+// While Postgres is down, after a crash, everything that needs it is unavailable,
+// never refused; what needs no database goes on; and everything works again by
+// itself soon after Postgres does, with the same pages, sessions and tokens.
 func TestPostgresOutage(t *testing.T) {
 	t.Parallel()
 	server := pgtest.NewServer(t)
@@ -110,7 +110,7 @@ func TestPostgresOutage(t *testing.T) {
 	tokens := p.Granted(t, providertest.CodeForm(p.Code(t, browser, params)))
 	code := p.Code(t, browser, params)
 
-	server.Stop()
+	server.Kill()
 	within(t, 2*time.Second, "readiness is 503", func() bool { return p.status(t, "/readyz") == http.StatusServiceUnavailable })
 	if status := p.status(t, "/livez"); status != http.StatusOK {
 		t.Errorf("liveness is %d", status)
