@@ -112,7 +112,7 @@ func repeatOne(ctx context.Context, do operation, end time.Time) (taken []time.D
 		done := now()
 		taken = append(taken, done.Sub(at))
 		if at = done; !at.Before(end) || ctx.Err() != nil {
-			return taken, nil
+			return taken, ctx.Err()
 		}
 	}
 }

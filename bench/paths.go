@@ -190,7 +190,7 @@ func (w *worker) signIn(page response) (response, error) {
 	return w.answer("/login", page, fields)
 }
 
-var hidden = regexp.MustCompile(`name="request" value="([^"]*)"`) //nolint:gochecknoglobals // compiled once
+var hidden = regexp.MustCompile(`name="request" value="([^"]*)"`)
 
 // answer sends the form of a page with fields filled in.
 func (w *worker) answer(path string, page response, fields string) (response, error) {
