@@ -199,7 +199,7 @@ func (p *process) start(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, itself) //nolint:gosec // this program
+	cmd := exec.CommandContext(ctx, itself)                                        //nolint:gosec // this program
 	cmd.Env = append(cmd.Environ(), settingsVariable+"="+string(text), "GOGC=400") // that of cmd/gatelodge
 	cmd.Stderr = os.Stderr
 	if p.stdin, err = cmd.StdinPipe(); err != nil {
