@@ -29,7 +29,7 @@ func seed(ctx context.Context, store storage.Store, secrets *secret.Keys, hasher
 	if err != nil {
 		return err
 	}
-	err = store.SaveScope(ctx, storage.Scope{Name: apiScope, Description: "read your notes", ResourceServer: api})
+	err = store.SaveScope(ctx, storage.Scope{Name: apiScope, Description: "Read your notes", ResourceServer: api})
 	if err != nil {
 		return err
 	}

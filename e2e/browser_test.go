@@ -45,7 +45,7 @@ func TestBrowserSignsIn(t *testing.T) {
 			t.Errorf("the username is %q after a wrong password", got)
 		}
 		tab.signIn(providertest.Password)
-		shows(t, "consent page", tab.text("main"), "Sample App", "Alex Sample", "read your profile through the sample API")
+		shows(t, "consent page", tab.text("main"), "Sample App", "Alex Sample", "Read your profile through the sample API")
 		tab.press("button[value=deny]")
 		tab.at(s.app + "/callback")
 		shows(t, "app", tab.text("[role=alert]"), "access_denied")

@@ -194,7 +194,8 @@ type Catalogue struct {
 // Scope is a registered scope.
 type Scope struct {
 	Name string
-	// Description is what the consent page says, as the end of "… wants to".
+	// Description is what the consent page says, in the imperative, such as "Read
+	// your notes".
 	Description string
 	// ResourceServer is the identifier of the API that the scope is for, "" if
 	// for none.

@@ -173,7 +173,7 @@ func (p *Provider) fixtures(t testing.TB, hasher *account.Hasher) {
 		CreatedAt: now, UpdatedAt: now,
 	}))
 	must(p.Store.SaveResourceServer(ctx, storage.ResourceServer{Identifier: API, Name: "Notes", ClientID: APIClientID}))
-	must(p.Store.SaveScope(ctx, storage.Scope{Name: APIScope, Description: "read your notes", ResourceServer: API}))
+	must(p.Store.SaveScope(ctx, storage.Scope{Name: APIScope, Description: "Read your notes", ResourceServer: API}))
 	all := "openid profile email address phone offline_access " + APIScope
 	p.SaveClient(ctx, t, ClientID, storage.ClientMetadata{
 		ClientName: "Sample App", RedirectURIs: []string{RedirectURI}, Scope: all,

@@ -46,7 +46,7 @@ func TestConsentPageNamesTheScopes(t *testing.T) {
 	wantConsent(t, res)
 	added, before, _ := strings.Cut(res.Body, "already allow")
 	for text, part := range map[string]string{
-		"read your notes": added, "phone number": added, "email address": before,
+		"Read your notes": added, "phone number": added, "email address": before,
 		"Sample App": added, "app.example": res.Body, providertest.Username: added,
 	} {
 		if !strings.Contains(part, text) {

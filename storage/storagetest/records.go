@@ -135,7 +135,7 @@ func testCatalogue(t *testing.T, s *suite) {
 	ctx := t.Context()
 	want := storage.Catalogue{
 		Scopes: []storage.Scope{
-			{Name: "a", Description: "read your notes", ResourceServer: "https://api.example"},
+			{Name: "a", Description: "Read your notes", ResourceServer: "https://api.example"},
 			{Name: "b"},
 		},
 		ResourceServers: []storage.ResourceServer{
