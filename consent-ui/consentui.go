@@ -6,7 +6,7 @@
 // The forms come back as POST:
 //
 //	/login         request, username, password
-//	/consent       request, decision (allow or deny), and scope for each optional scope that is ticked
+//	/consent       request, decision (allow or deny)
 //	/login/switch  request: the person wants to use another account
 package consentui
 
@@ -15,61 +15,47 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
-	"io/fs"
 	"net/http"
 )
 
 //go:embed templates static texts
 var files embed.FS
 
-// Config is what the pages say about the provider.
-type Config struct {
-	// Name is who people sign in with, "Gatelodge" if it is "".
-	Name string
-	// Host is the issuer's host, shown on every page so that people can
-	// compare it with the address bar.
-	Host string
-	// Overrides, which may be nil, holds files that replace ours of the same
-	// name: templates/*.html, static/*, and texts/en.json, of which only the
-	// texts that differ are needed.
-	Overrides fs.FS
-}
+// productName is who people sign in with.
+const productName = "Gatelodge"
 
 // Pages renders the pages. It is safe for concurrent use.
 type Pages struct {
-	cfg       Config
+	host      string
 	static    *static
 	texts     catalogue
 	templates map[string]*template.Template
 }
 
-// New parses the templates and renders each page once, so that a mistake in an
-// override shows at start and not to somebody who wants to sign in.
-func New(cfg Config) (*Pages, error) {
-	if cfg.Name == "" {
-		cfg.Name = "Gatelodge"
-	}
-	from := overlay{top: cfg.Overrides, base: files}
-	p := &Pages{cfg: cfg, templates: map[string]*template.Template{}}
+// New parses the templates, and renders each page once, so that a mistake shows
+// at start and not to somebody who wants to sign in. The host is the issuer's,
+// shown on every page so that people can compare it with the address bar.
+func New(host string) (*Pages, error) {
+	p := &Pages{host: host, templates: map[string]*template.Template{}}
 	var err error
-	if p.static, err = loadStatic(from); err != nil {
+	if p.static, err = loadStatic(); err != nil {
 		return nil, err
 	}
-	if p.texts, err = loadTexts(cfg.Overrides, "en"); err != nil {
+	if p.texts, err = loadTexts(); err != nil {
 		return nil, err
 	}
 	for _, page := range []Page{Login{}, Consent{}, Error{}, Expired{}, FormPost{}, Home{}} {
-		if err := p.load(from, page); err != nil {
+		if err := p.load(page); err != nil {
 			return nil, err
 		}
 	}
 	return p, nil
 }
 
-func (p *Pages) load(from fs.FS, page Page) error {
+func (p *Pages) load(page Page) error {
 	t := template.New("layout.html").Funcs(p.funcs())
 	name := page.template()
-	if _, err := t.ParseFS(from, "templates/layout.html", "templates/parts.html", "templates/"+name); err != nil {
+	if _, err := t.ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name); err != nil {
 		return fmt.Errorf("parse the page %s: %w", name, err)
 	}
 	p.templates[name] = t
@@ -86,7 +72,7 @@ type view struct {
 
 func (p *Pages) execute(page Page) (*bytes.Buffer, error) {
 	var b bytes.Buffer
-	v := view{Page: page, Name: p.cfg.Name, Host: p.cfg.Host, Lang: p.texts.Lang, Dir: p.texts.Dir}
+	v := view{Page: page, Name: productName, Host: p.host, Lang: p.texts.Lang, Dir: p.texts.Dir}
 	if err := p.templates[page.template()].Execute(&b, v); err != nil {
 		return nil, fmt.Errorf("render the page %s: %w", page.template(), err)
 	}
@@ -109,16 +95,3 @@ func (p *Pages) Render(w http.ResponseWriter, status int, page Page) error {
 
 // Static serves the style, script and icon of the pages below /static/.
 func (p *Pages) Static() http.Handler { return p.static }
-
-// overlay is base, with the files of top in place of those of the same name.
-type overlay struct{ top, base fs.FS }
-
-// Open opens the file of top, if it has one, else that of base.
-func (o overlay) Open(name string) (fs.File, error) {
-	if o.top != nil {
-		if f, err := o.top.Open(name); err == nil {
-			return f, nil
-		}
-	}
-	return o.base.Open(name)
-}

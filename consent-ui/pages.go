@@ -71,12 +71,8 @@ type Scope struct {
 	// it is "", the standard scopes have texts of ours, and any other scope is
 	// shown by its name.
 	Description string
-	// Resource is the name of the API that it is for, "" if for none.
-	Resource string
 	// Granted: it was allowed before.
 	Granted bool
-	// Optional: the person may leave it out. Its tick box is ticked at first.
-	Optional bool
 }
 
 // Error says what went wrong, to the person and not to the client.
@@ -87,9 +83,6 @@ type Error struct {
 	// RequestID and Time find the log line.
 	RequestID string
 	Time      time.Time
-	Client    Client
-	// BackURI leads back to the application, "" if nobody knows where.
-	BackURI string
 	// Dev is shown to developers. It is nil in production.
 	Dev *DevDetail
 }
@@ -105,11 +98,7 @@ type DevDetail struct {
 
 // Expired says that the pending request cannot be opened: it is too old, or was
 // begun in another browser.
-type Expired struct {
-	Client Client
-	// BackURI leads back to the application, "" if nobody knows where.
-	BackURI string
-}
+type Expired struct{}
 
 // FormPost sends the answer by [OAuth 2.0 Form Post Response Mode], at once with
 // JavaScript and by a button without.

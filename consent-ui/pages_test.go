@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,16 +50,15 @@ func examples() map[string]Page {
 			Scopes: []Scope{
 				{Name: "openid", Granted: true},
 				{Name: "email", Granted: true},
-				{Name: "notes:read", Description: "Read your notes", Resource: "Acme Notes API"},
+				{Name: "notes:read", Description: "Read your notes"},
 				{Name: "notes:write"},
-				{Name: "offline_access", Optional: true},
+				{Name: "offline_access"},
 			},
 		},
 		"error_empty": Error{},
 		"error": Error{
 			Title: "Acme Notes cannot sign you in", Detail: "It asked in a way that is not allowed. Tell whoever runs it.",
 			RequestID: "5JQ2V7EXAMPLE", Time: time.Date(2026, 11, 24, 8, 30, 0, 0, time.UTC),
-			Client: acme, BackURI: "https://acme.example",
 		},
 		"error_dev": Error{
 			Title: "The redirect URI is not registered", Detail: "We cannot send you back to the application.",
@@ -71,8 +69,7 @@ func examples() map[string]Page {
 			},
 		},
 		"error_dev_unknown_client": Error{Dev: &DevDetail{Code: "invalid_client", RedirectURI: redirect}},
-		"expired_empty":            Expired{},
-		"expired":                  Expired{Client: acme, BackURI: "https://acme.example"},
+		"expired":                  Expired{},
 		"form_post_empty":          FormPost{},
 		"form_post": FormPost{
 			Client: acme, Action: redirect,
@@ -84,7 +81,7 @@ func examples() map[string]Page {
 
 func newPages(t *testing.T) *Pages {
 	t.Helper()
-	p, err := New(Config{Host: "id.example"})
+	p, err := New("id.example")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,9 +201,9 @@ func TestWhatOthersWriteIsEscaped(t *testing.T) {
 		Login{Client: client, Request: attack, Identifier: attack},
 		Consent{
 			Client: client, Request: attack, RedirectURI: "https://" + attack, Person: Person{attack, attack},
-			Scopes: []Scope{{Name: attack}, {Name: attack, Description: attack, Resource: attack, Optional: true}},
+			Scopes: []Scope{{Name: attack}, {Name: attack, Description: attack}},
 		},
-		Error{Title: attack, Detail: attack, RequestID: attack, Client: client, BackURI: "javascript:alert(1)", Dev: &DevDetail{
+		Error{Title: attack, Detail: attack, RequestID: attack, Dev: &DevDetail{
 			Code: attack, Description: attack, ClientID: attack, RedirectURI: attack, Registered: []string{attack},
 		}},
 		FormPost{Client: client, Action: "javascript:alert(1)", Parameters: []Parameter{{attack, attack}}},
@@ -218,45 +215,6 @@ func TestWhatOthersWriteIsEscaped(t *testing.T) {
 			if strings.Contains(body, bad) {
 				t.Errorf("%T has %q", page, bad)
 			}
-		}
-	}
-}
-
-func TestOverridesReplaceFilesOfTheSameName(t *testing.T) {
-	t.Parallel()
-	p, err := New(Config{Name: "Acme ID", Overrides: fstest.MapFS{
-		"static/style.css":    {Data: []byte("body { color: teal }")},
-		"templates/home.html": {Data: []byte(`{{define "title"}}Hi{{end}}{{define "content"}}<p>{{t "greeting"}}{{t "login.title"}}{{end}}`)},
-		"texts/en.json":       {Data: []byte(`{"texts": {"greeting": "Hello! "}}`)},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	body := render(t, p, Home{}).Body.String()
-	for _, want := range []string{"<title>Hi – Acme ID</title>", "<p>Hello! Sign in"} {
-		if !strings.Contains(body, want) {
-			t.Errorf("no %q in %s", want, body)
-		}
-	}
-	style, err := p.static.path("style.css")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := fetch(p, style, "").Body.String(); got != "body { color: teal }" {
-		t.Errorf("style is %q", got)
-	}
-}
-
-func TestAMistakeInAnOverrideShowsAtStart(t *testing.T) {
-	t.Parallel()
-	for name, overrides := range map[string]fstest.MapFS{
-		"a template that does not parse": {"templates/login.html": {Data: []byte("{{")}},
-		"a field that does not exist":    {"templates/login.html": {Data: []byte(`{{define "title"}}{{end}}{{define "content"}}{{.Nope}}{{end}}`)}},
-		"a text that does not exist":     {"templates/home.html": {Data: []byte(`{{define "title"}}{{end}}{{define "content"}}{{t "nope"}}{{end}}`)}},
-		"texts that are not JSON":        {"texts/en.json": {Data: []byte("{")}},
-	} {
-		if _, err := New(Config{Overrides: overrides}); err == nil {
-			t.Errorf("%s: no error", name)
 		}
 	}
 }

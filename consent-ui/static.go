@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io/fs"
 	"mime"
 	"net/http"
 	"path"
@@ -25,10 +24,10 @@ type staticFile struct {
 	plain, gzipped []byte
 }
 
-func loadStatic(from fs.FS) (*static, error) {
+func loadStatic() (*static, error) {
 	s := &static{paths: map[string]string{}, files: map[string]staticFile{}}
 	for _, name := range []string{"style.css", "page.js", "icon.svg"} {
-		content, err := fs.ReadFile(from, "static/"+name)
+		content, err := files.ReadFile("static/" + name)
 		if err != nil {
 			return nil, fmt.Errorf("read a static file: %w", err)
 		}

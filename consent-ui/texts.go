@@ -2,10 +2,8 @@ package consentui
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"html/template"
-	"io/fs"
 	"strings"
 	"unicode"
 )
@@ -17,24 +15,14 @@ type catalogue struct {
 	Texts map[string]string `json:"texts"`
 }
 
-// loadTexts reads our texts of the language, and over them the overridden ones.
-func loadTexts(overrides fs.FS, lang string) (catalogue, error) {
+func loadTexts() (catalogue, error) {
 	var c catalogue
-	name := "texts/" + lang + ".json"
-	for _, from := range []fs.FS{files, overrides} {
-		if from == nil {
-			continue
-		}
-		content, err := fs.ReadFile(from, name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return catalogue{}, fmt.Errorf("read the texts: %w", err)
-		}
-		if err := json.Unmarshal(content, &c); err != nil {
-			return catalogue{}, fmt.Errorf("parse %s: %w", name, err)
-		}
+	content, err := files.ReadFile("texts/en.json")
+	if err != nil {
+		return catalogue{}, fmt.Errorf("read the texts: %w", err)
+	}
+	if err := json.Unmarshal(content, &c); err != nil {
+		return catalogue{}, fmt.Errorf("parse the texts: %w", err)
 	}
 	return c, nil
 }
@@ -76,7 +64,7 @@ func (p *Pages) funcs() template.FuncMap {
 		"describe": p.describe,
 		"initials": initials,
 		"logo":     logo,
-		"name":     func() string { return p.cfg.Name },
+		"name":     func() string { return productName },
 		"web":      web,
 	}
 }

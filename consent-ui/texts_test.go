@@ -11,7 +11,7 @@ import (
 // that nothing uses would be translated for nothing.
 func TestTextsAreThoseThatTemplatesUse(t *testing.T) {
 	t.Parallel()
-	texts, err := loadTexts(nil, "en")
+	texts, err := loadTexts()
 	if err != nil {
 		t.Fatal(err)
 	}

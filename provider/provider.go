@@ -51,7 +51,7 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse the issuer: %w", err)
 	}
-	pages, err := consentui.New(consentui.Config{Host: location.Host})
+	pages, err := consentui.New(location.Host)
 	if err != nil {
 		return nil, fmt.Errorf("load the pages: %w", err)
 	}
