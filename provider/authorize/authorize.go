@@ -138,7 +138,7 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if err := h.check(r.Context(), f); err != nil {
-		return h.refuse(w, r, f.request, err)
+		return h.refuse(w, r, f, err)
 	}
 	return h.next(w, r, f)
 }

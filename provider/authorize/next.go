@@ -21,7 +21,7 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, f *flow) error {
 	switch {
 	case !f.authenticated():
 		if f.request.Prompts("none") {
-			return h.refuse(w, r, f.request, oauth.Refuse(oauth.LoginRequired, "the person is not signed in"))
+			return h.refuse(w, r, f, oauth.Refuse(oauth.LoginRequired, "the person is not signed in"))
 		}
 		return h.showLogin(w, r, f, f.request.LoginHint, consentui.ProblemNone)
 	case !f.expected():
@@ -29,10 +29,10 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, f *flow) error {
 		if err := h.commit(w, r, f); err != nil {
 			return err
 		}
-		return h.refuse(w, r, f.request, oauth.Refuse(oauth.LoginRequired, "another person has signed in"))
+		return h.refuse(w, r, f, oauth.Refuse(oauth.LoginRequired, "another person has signed in"))
 	case !f.agreed():
 		if f.request.Prompts("none") {
-			return h.refuse(w, r, f.request, oauth.Refuse(oauth.ConsentRequired, "the person has not agreed yet"))
+			return h.refuse(w, r, f, oauth.Refuse(oauth.ConsentRequired, "the person has not agreed yet"))
 		}
 		if err := h.commit(w, r, f); err != nil {
 			return err
@@ -85,14 +85,7 @@ func (f *flow) agreed() bool {
 	if client.IsPublic(f.client) && client.AnyoneCanListen(f.request.RedirectURI) {
 		return false // nothing proves that it is the same program as before
 	}
-	return len(f.unseen()) == 0
-}
-
-// unseen are the scopes that the person has not allowed before.
-func (f *flow) unseen() []string {
-	return slices.DeleteFunc(slices.Clone(f.scopes), func(s string) bool {
-		return slices.Contains(f.remembered, s)
-	})
+	return !slices.ContainsFunc(f.scopes, func(s string) bool { return !slices.Contains(f.remembered, s) })
 }
 
 // finish issues the response, stores it together with all that the steps left
@@ -103,13 +96,13 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, f *flow) error 
 		Scopes: f.scopes, Audience: f.audience,
 	}, &f.write)
 	if err != nil {
-		return h.refuse(w, r, f.request, err)
+		return h.refuse(w, r, f, err)
 	}
 	if err := h.commit(w, r, f); err != nil {
 		return err
 	}
 	web.EventOf(r.Context()).Subject = f.user.ID
-	return h.answer(w, f.request, parameters)
+	return h.answer(w, f, parameters)
 }
 
 // commit stores what the steps have left to store, if anything, and only then
@@ -121,7 +114,7 @@ func (h *Handler) commit(w http.ResponseWriter, r *http.Request, f *flow) error 
 	f.write.Key = rand.Text()
 	switch err := h.Store.Apply(r.Context(), f.write); {
 	case errors.Is(err, storage.ErrNotFound): // deleted since it was read
-		return oauth.Refuse(oauth.InvalidRequest, "the application or the account is no longer there")
+		return oauth.Refuse(oauth.InvalidRequest, "the application or the account is no longer there").Because(err)
 	case err != nil:
 		return oauth.Unavailable(err)
 	}

@@ -18,14 +18,15 @@ import (
 // for, with its state, if it had one, and our issuer, [RFC 9207].
 //
 // [RFC 9207]: https://www.rfc-editor.org/rfc/rfc9207
-func (h *Handler) answer(w http.ResponseWriter, request *oauth.AuthorizationRequest, parameters url.Values) error {
+func (h *Handler) answer(w http.ResponseWriter, f *flow, parameters url.Values) error {
+	request := f.request
 	if request.StateSent {
 		parameters.Set("state", request.State)
 	}
 	parameters.Set("iss", h.Issuer)
 	switch request.Mode() {
 	case oauth.FormPost:
-		return h.Pages.Render(w, http.StatusOK, formPost(request.RedirectURI, parameters))
+		return h.Pages.Render(w, http.StatusOK, formPost(f, parameters))
 	case oauth.Fragment:
 		redirect(w, request.RedirectURI+"#"+parameters.Encode())
 	default:
@@ -38,8 +39,8 @@ func (h *Handler) answer(w http.ResponseWriter, request *oauth.AuthorizationRequ
 	return nil
 }
 
-func formPost(action string, parameters url.Values) consentui.FormPost {
-	page := consentui.FormPost{Action: action}
+func formPost(f *flow, parameters url.Values) consentui.FormPost {
+	page := consentui.FormPost{Client: pageClient(f.client), Action: f.request.RedirectURI}
 	for _, name := range slices.Sorted(maps.Keys(parameters)) {
 		page.Parameters = append(page.Parameters, consentui.Parameter{Name: name, Value: parameters.Get(name)})
 	}
@@ -62,13 +63,13 @@ func redirect(w http.ResponseWriter, location string) {
 // and may pass is shown to the person instead, who can try again.
 //
 // [RFC 6749 §4.1.2.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, request *oauth.AuthorizationRequest, err error) error {
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f *flow, err error) error {
 	e := oauth.AsError(err)
 	if e.Status() >= http.StatusInternalServerError {
 		return e
 	}
 	web.EventOf(r.Context()).Fail(e)
-	return h.answer(w, request, url.Values{
+	return h.answer(w, f, url.Values{
 		"error":             {string(e.Code)},
 		"error_description": {e.Description},
 	})

@@ -167,7 +167,7 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request) error {
 	if f.user != nil && f.user.ID == p.User {
 		f.signedIn = true
 		if form.Get("decision") != "allow" {
-			return h.refuse(w, r, f.request, oauth.Refuse(oauth.AccessDenied, "the person did not agree"))
+			return h.refuse(w, r, f, oauth.Refuse(oauth.AccessDenied, "the person did not agree"))
 		}
 		f.approved = slices.Equal(f.scopes, p.Scopes) // or the client may get others by now
 	}
@@ -186,5 +186,5 @@ func (h *Handler) resumeFailed(w http.ResponseWriter, r *http.Request, f *flow, 
 	if f == nil {
 		return err
 	}
-	return h.refuse(w, r, f.request, err)
+	return h.refuse(w, r, f, err)
 }
