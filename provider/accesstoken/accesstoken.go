@@ -91,18 +91,11 @@ type Verifier struct {
 	Now    func() time.Time
 }
 
-// Token is a good access token.
-type Token struct {
-	Claims
-	// Opaque tokens are stored, under this hash.
-	Opaque bool
-	Hash   storage.Hash
-}
-
 // Presented is a token whose signature and form have been looked at but whose
 // state has not: between the two a request does its one read.
 type Presented struct {
-	token Token
+	claims Claims       // of a JWT
+	hash   storage.Hash // of an opaque token, which is stored; zero for a JWT
 }
 
 // Parse looks at the form and the signature of a token. It asks the database
@@ -110,7 +103,7 @@ type Presented struct {
 // is an outage.
 func (v *Verifier) Parse(ctx context.Context, raw string) (*Presented, error) {
 	if strings.HasPrefix(raw, OpaquePrefix) {
-		return &Presented{Token{Opaque: true, Hash: storage.HashOf(raw)}}, nil
+		return &Presented{hash: storage.HashOf(raw)}, nil
 	}
 	payload, err := v.Keys.Verify(ctx, raw, Type)
 	if errors.Is(err, keys.ErrInvalid) {
@@ -120,10 +113,10 @@ func (v *Verifier) Parse(ctx context.Context, raw string) (*Presented, error) {
 		return nil, fmt.Errorf("verify an access token: %w", err)
 	}
 	p := &Presented{}
-	if err := json.Unmarshal(payload, &p.token.Claims); err != nil {
+	if err := json.Unmarshal(payload, &p.claims); err != nil {
 		return nil, fmt.Errorf("%w: claims: %w", ErrInactive, err)
 	}
-	if p.token.Issuer != v.Issuer || v.Now().Unix() >= p.token.ExpiresAt {
+	if p.claims.Issuer != v.Issuer || v.Now().Unix() >= p.claims.ExpiresAt {
 		return nil, ErrInactive
 	}
 	return p, nil
@@ -131,31 +124,27 @@ func (v *Verifier) Parse(ctx context.Context, raw string) (*Presented, error) {
 
 // Wanted is what must be read to judge the token.
 func (p *Presented) Wanted() storage.Wanted {
-	if p.token.Opaque {
-		return storage.Wanted{Access: p.token.Hash}
-	}
-	return storage.Wanted{GrantID: p.token.Grant, JTI: p.token.ID}
+	return storage.Wanted{Access: p.hash, GrantID: p.claims.Grant, JTI: p.claims.ID}
 }
 
-// Judge tells from what was read whether the token is good, and returns it. It
-// fails with [ErrInactive].
-func (v *Verifier) Judge(p *Presented, state storage.State) (*Token, error) {
-	now := v.Now()
-	token := p.token
-	if token.Opaque {
+// Judge tells from what was read whether the token is good, and returns its
+// claims. It fails with [ErrInactive].
+func (v *Verifier) Judge(p *Presented, state storage.State) (*Claims, error) {
+	now, claims := v.Now(), p.claims
+	if p.hash != (storage.Hash{}) {
 		stored := state.Access
 		if stored == nil || state.Grant == nil || !stored.RevokedAt.IsZero() || !now.Before(stored.ExpiresAt) {
 			return nil, ErrInactive
 		}
-		token.Claims = v.claimsOf(stored, state.Grant)
+		claims = v.claimsOf(stored, state.Grant)
 	}
-	if token.Grant != "" && !Alive(state.Grant, state.User, now) {
+	if claims.Grant != "" && !Alive(state.Grant, state.User, now) {
 		return nil, ErrInactive
 	}
 	if state.Revoked {
 		return nil, ErrInactive
 	}
-	return &token, nil
+	return &claims, nil
 }
 
 // Alive reports whether what hangs on the grant is good: it has not been
@@ -169,7 +158,7 @@ func Alive(g *storage.Grant, user *storage.User, now time.Time) bool {
 
 // Find parses, reads and judges in one go, for callers that need nothing else
 // of the read. It fails with [ErrInactive]; any other error is an outage.
-func (v *Verifier) Find(ctx context.Context, raw string) (*Token, storage.State, error) {
+func (v *Verifier) Find(ctx context.Context, raw string) (*Claims, storage.State, error) {
 	presented, err := v.Parse(ctx, raw)
 	if err != nil {
 		return nil, storage.State{}, err
@@ -178,8 +167,8 @@ func (v *Verifier) Find(ctx context.Context, raw string) (*Token, storage.State,
 	if err != nil {
 		return nil, storage.State{}, err
 	}
-	token, err := v.Judge(presented, state)
-	return token, state, err
+	claims, err := v.Judge(presented, state)
+	return claims, state, err
 }
 
 // claimsOf gives an opaque token the claims that a JWT one carries itself.

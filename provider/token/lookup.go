@@ -17,7 +17,7 @@ import (
 // lookup is what the request's one read found of the presented token.
 type lookup struct {
 	caller  *storage.Client
-	access  *accesstoken.Token    // a good access token, or nil
+	access  *accesstoken.Claims   // of a good access token, or nil
 	refresh *storage.RefreshToken // a refresh token of ours, good or not, or nil
 	grant   *storage.Grant
 	user    *storage.User
@@ -27,7 +27,7 @@ type lookup struct {
 // claims are those of the token if it is good, nil if not, and its token_type.
 func (l *lookup) claims(now time.Time) (*accesstoken.Claims, string) {
 	if l.access != nil {
-		return &l.access.Claims, "Bearer"
+		return l.access, "Bearer"
 	}
 	if !l.refreshable(now) {
 		return nil, ""
