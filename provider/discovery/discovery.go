@@ -13,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/gatelodge/gatelodge/internal/web"
+	"github.com/gatelodge/gatelodge/provider/keys"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 )
 
@@ -62,13 +63,13 @@ type Handler struct {
 }
 
 // New returns the handler of metadata that does not change any more.
-func New(metadata Metadata, keys Keys) (*Handler, error) {
+func New(metadata Metadata, published Keys) (*Handler, error) {
 	body, err := json.Marshal(metadata)
 	if err != nil {
 		return nil, fmt.Errorf("encode the metadata: %w", err)
 	}
 	sum := sha256.Sum256(body)
-	return &Handler{keys: keys, metadata: body, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}, nil
+	return &Handler{keys: published, metadata: body, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}, nil
 }
 
 // Routes registers the documents, for scripts of any origin.
@@ -90,9 +91,8 @@ func (h *Handler) serveKeys(w http.ResponseWriter, r *http.Request) {
 	serve(w, r, body, etag, "application/jwk-set+json")
 }
 
-// maxAge is how long the documents may be cached: shorter than a new key is
-// published before it signs.
-const maxAge = "public, max-age=300"
+// maxAge is how long the documents may be cached.
+var maxAge = fmt.Sprintf("public, max-age=%d", int(keys.MaxAge.Seconds())) //nolint:gochecknoglobals // a constant
 
 func serve(w http.ResponseWriter, r *http.Request, body []byte, etag, contentType string) {
 	header := w.Header()

@@ -21,12 +21,11 @@ func head(alg, kid string) string { return `{"alg":"` + alg + `","kid":"` + kid 
 func tail(typ string) string      { return `","typ":"` + typ + `"}` }
 
 // Sign returns the claims as a compact JWS of the type, such as "at+jwt",
-// [RFC 7515 §7.1], signed with the active key of the algorithm. Claims that
-// are []byte or [json.RawMessage] are JSON already and taken as they are.
+// [RFC 7515 §7.1], signed with the active key of the algorithm.
 //
 // [RFC 7515 §7.1]: https://www.rfc-editor.org/rfc/rfc7515#section-7.1
 func (r *Ring) Sign(ctx context.Context, alg, typ string, claims any) (string, error) {
-	payload, err := encode(claims)
+	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", fmt.Errorf("encode claims: %w", err)
 	}
@@ -45,17 +44,6 @@ func (r *Ring) Sign(ctx context.Context, alg, typ string, claims any) (string, e
 	}
 	token = b64.AppendEncode(append(token, '.'), signature)
 	return string(token), nil
-}
-
-func encode(claims any) ([]byte, error) {
-	switch c := claims.(type) {
-	case []byte:
-		return c, nil
-	case json.RawMessage:
-		return c, nil
-	default:
-		return json.Marshal(claims)
-	}
 }
 
 // Verify returns the payload of a token that [Ring.Sign] made with this type

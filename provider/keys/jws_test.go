@@ -16,15 +16,13 @@ func TestSignedTokenIsVerified(t *testing.T) {
 	algs := []string{"RS256", "ES256", "EdDSA"}
 	r := newRing(t, Config{Algorithms: algs}, newStore(t), &clock{})
 	for _, alg := range algs {
-		for _, claims := range []any{[]byte(`{"n":1.0}`), json.RawMessage(`{"n":1.0}`)} {
-			token, err := r.Sign(t.Context(), alg, "JWT", claims)
-			if err != nil {
-				t.Fatal(err)
-			}
-			payload, err := r.Verify(t.Context(), token, "JWT")
-			if err != nil || string(payload) != `{"n":1.0}` {
-				t.Errorf("%s: %s, %v", alg, payload, err)
-			}
+		token, err := r.Sign(t.Context(), alg, "JWT", map[string]int{"n": 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		payload, err := r.Verify(t.Context(), token, "JWT")
+		if err != nil || string(payload) != `{"n":1}` {
+			t.Errorf("%s: %s, %v", alg, payload, err)
 		}
 	}
 }
@@ -121,7 +119,7 @@ func TestVerifiedTokenProvesNoOther(t *testing.T) {
 	t.Parallel()
 	r := newRing(t, Config{Algorithms: []string{"ES256"}}, newStore(t), &clock{})
 	first, second := strings.Split(sign(t, r, "ES256"), "."), strings.Split(sign(t, r, "ES256"), ".")
-	other, err := r.Sign(t.Context(), "ES256", "at+jwt", []byte(`{"sub":"eve"}`))
+	other, err := r.Sign(t.Context(), "ES256", "at+jwt", map[string]string{"sub": "eve"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +173,7 @@ func BenchmarkSign(b *testing.B) {
 		b.Run(alg, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := r.Sign(b.Context(), alg, "at+jwt", payload); err != nil {
+				if _, err := r.Sign(b.Context(), alg, "at+jwt", claims); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -8,7 +8,7 @@
 //
 //	CreatedAt ──── ActiveAt ──────────── successor's ActiveAt ──── RetiredAt
 //	   │ published    │ published and signs     │ published          │ deleted
-//	   └ PublishAhead ┘                         └──── KeepAfter ─────┘
+//	   └ publishAhead ┘                         └──── KeepAfter ─────┘
 //
 // The nodes that share a database share the keys. Each holds them in memory
 // and looks for changes while it is used, at most once a minute and without
@@ -31,16 +31,15 @@ import (
 )
 
 // MaxAge is how long a cache may keep the JWK Set, for its Cache-Control. Keys
-// in memory are also never used when older, unless the database is down. The
-// two together stay within PublishAhead: a copy of a copy is still in time.
+// in memory are also never used when older, unless the database is down.
 const MaxAge = 5 * time.Minute
 
-// Defaults of [Config].
-const (
-	DefaultPublishAhead = 2 * MaxAge
-	DefaultKeepAfter    = 24 * time.Hour
-	DefaultRotateEvery  = 90 * 24 * time.Hour
-)
+// publishAhead is how long a new key is published before it signs: long enough
+// for a copy of a copy to be in time. The first key of an algorithm signs at once.
+const publishAhead = 2 * MaxAge
+
+// DefaultKeepAfter is the default of [Config.KeepAfter].
+const DefaultKeepAfter = 24 * time.Hour
 
 // Store is what a ring needs of storage.Store.
 type Store interface {
@@ -55,14 +54,11 @@ type Config struct {
 	// Algorithms are those to sign with, of "RS256", "ES256" and "EdDSA". The
 	// default is RS256 and ES256.
 	Algorithms []string
-	// PublishAhead is how long a new key is published before it signs:
-	// DefaultPublishAhead if less. The first key of an algorithm signs at once.
-	PublishAhead time.Duration
 	// KeepAfter is how long a key is published after its successor has begun
 	// to sign: longer than the longest token lives. 0 means DefaultKeepAfter.
 	KeepAfter time.Duration
-	// RotateEvery is how long a key signs before it is replaced by itself, such
-	// as DefaultRotateEvery. 0 means never.
+	// RotateEvery is how long a key signs before it is replaced by itself. 0
+	// means never.
 	RotateEvery time.Duration
 }
 
@@ -88,7 +84,6 @@ func New(cfg Config, store Store, secrets *secret.Keys, now func() time.Time, lo
 	if len(cfg.Algorithms) == 0 {
 		cfg.Algorithms = []string{"RS256", "ES256"}
 	}
-	cfg.PublishAhead = max(cfg.PublishAhead, DefaultPublishAhead)
 	if cfg.KeepAfter <= 0 {
 		cfg.KeepAfter = DefaultKeepAfter
 	}
@@ -195,7 +190,7 @@ func (r *Ring) add(ctx context.Context, alg string, newest *key, now time.Time) 
 	var after string
 	var retiresAt time.Time
 	if newest != nil {
-		record.ActiveAt = now.Add(r.cfg.PublishAhead)
+		record.ActiveAt = now.Add(publishAhead)
 		after, retiresAt = newest.ID, record.ActiveAt.Add(r.cfg.KeepAfter)
 	}
 	err = r.store.AddSigningKey(ctx, record, after, retiresAt)

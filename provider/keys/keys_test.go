@@ -118,13 +118,13 @@ func TestKeyIsPublishedBeforeItSigns(t *testing.T) {
 	first := kidOf(t, sign(t, r, "ES256"))
 
 	next := rotate(t, r)
-	if next.State != Next || !next.ActiveAt.Equal(start.Add(DefaultPublishAhead)) {
+	if next.State != Next || !next.ActiveAt.Equal(start.Add(publishAhead)) {
 		t.Errorf("rotated key is %+v", next)
 	}
 	if got := published(t, r); !slices.Contains(got, next.ID) {
 		t.Errorf("published %v, want %s among them", got, next.ID)
 	}
-	c.Advance(DefaultPublishAhead - time.Microsecond)
+	c.Advance(publishAhead - time.Microsecond)
 	if got := kidOf(t, sign(t, r, "ES256")); got != first {
 		t.Errorf("before its time, the next key signed")
 	}
@@ -144,7 +144,7 @@ func TestPreviousKeyIsPublishedUntilItsTokensExpire(t *testing.T) {
 	first := kidOf(t, token)
 	rotate(t, r)
 
-	c.Advance(DefaultPublishAhead + DefaultKeepAfter - time.Microsecond)
+	c.Advance(publishAhead + DefaultKeepAfter - time.Microsecond)
 	if _, err := r.Verify(t.Context(), token, "at+jwt"); err != nil {
 		t.Errorf("within KeepAfter: %v", err)
 	}
@@ -365,18 +365,17 @@ func TestFreshKeysNeedNoQuery(t *testing.T) {
 func TestOldKeyIsRotatedWhileInUse(t *testing.T) {
 	t.Parallel()
 	c := &clock{}
-	cfg := es256
-	cfg.RotateEvery = DefaultRotateEvery
-	r := newRing(t, cfg, newStore(t), c)
+	const quarter = 90 * 24 * time.Hour
+	r := newRing(t, Config{Algorithms: []string{"ES256"}, RotateEvery: quarter}, newStore(t), c)
 	first := kidOf(t, sign(t, r, "ES256"))
-	c.Advance(DefaultRotateEvery)
+	c.Advance(quarter)
 	if got := kidOf(t, sign(t, r, "ES256")); got != first {
 		t.Error("the successor signed at once")
 	}
 	if got := published(t, r); len(got) != 2 || got[0] != first {
 		t.Errorf("published %v, want %s and its successor", got, first)
 	}
-	c.Advance(DefaultPublishAhead)
+	c.Advance(publishAhead)
 	if got := kidOf(t, sign(t, r, "ES256")); got == first {
 		t.Error("the successor does not sign")
 	}
@@ -404,7 +403,7 @@ func TestRotatingTwiceRotatesOnce(t *testing.T) {
 	if slices.ContainsFunc(ids[:], func(id string) bool { return id != ids[0] }) {
 		t.Errorf("rotated to %v", ids)
 	}
-	c.Advance(DefaultPublishAhead)
+	c.Advance(publishAhead)
 	list, err := r.List(t.Context())
 	if err != nil || len(list) != 2 || list[0].State != Previous || list[1].State != Active {
 		t.Errorf("keys %+v, %v", list, err)
