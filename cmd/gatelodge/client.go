@@ -104,7 +104,7 @@ func (c *clientCreateCmd) Run(ctx context.Context, env *environment) error {
 		if !client.ValidID(record.ID) {
 			return fmt.Errorf("--id: must be printable ASCII, is %q", record.ID)
 		}
-		if faults, ok := errors.AsType[client.MetadataErrors](client.Validate(record.Metadata, p.keys.Algorithms())); ok {
+		if faults := client.Validate(record.Metadata, p.keys.Algorithms()); len(faults) > 0 {
 			return fmt.Errorf("the client cannot be registered so:\n  %s", strings.Join(faults, "\n  "))
 		}
 		if err := p.scopesExist(ctx, c.Scope); err != nil {

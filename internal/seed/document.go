@@ -121,10 +121,8 @@ func (p *parser) clients(entries []clientEntry) {
 		}
 		p.expand(key+".client_secret", &e.ClientSecret)
 		e.ClientMetadata = client.Defaults(e.ClientMetadata)
-		if faults, ok := client.Validate(e.ClientMetadata, p.Algorithms).(client.MetadataErrors); ok { //nolint:errorlint // it returns no other
-			for _, f := range faults {
-				p.fault(key, "%s", f)
-			}
+		for _, f := range client.Validate(e.ClientMetadata, p.Algorithms) {
+			p.fault(key, "%s", f)
 		}
 		switch has := client.HasSecret(e.ClientMetadata); {
 		case e.ClientSecret != "" && !has:

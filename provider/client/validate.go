@@ -12,12 +12,6 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-// MetadataErrors is everything that is wrong with a client's metadata, each with the
-// name of its member and what was expected.
-type MetadataErrors []string
-
-func (f MetadataErrors) Error() string { return strings.Join(f, "; ") }
-
 // Defaults fills in what [RFC 7591 §2] gives a default.
 //
 // [RFC 7591 §2]: https://www.rfc-editor.org/rfc/rfc7591#section-2
@@ -45,9 +39,9 @@ func HasSecret(m storage.ClientMetadata) bool {
 }
 
 // Validate checks the metadata of a client, defaults filled in, for a provider
-// that signs with the algorithms, and returns all that is wrong with it as
-// [MetadataErrors], or nil.
-func Validate(m storage.ClientMetadata, algorithms []string) error {
+// that signs with the algorithms, and returns all that is wrong with it, each
+// fault with the name of its member and what was expected.
+func Validate(m storage.ClientMetadata, algorithms []string) (faults []string) {
 	v := &validation{}
 	v.oneOf("token_endpoint_auth_method", m.TokenEndpointAuthMethod,
 		"client_secret_basic", "client_secret_post", "private_key_jwt", "none")
@@ -67,13 +61,10 @@ func Validate(m storage.ClientMetadata, algorithms []string) error {
 	if s := m.RefreshGraceSeconds; s != nil && (*s < 0 || *s > 3600) {
 		v.fault("refresh_grace_seconds", "must be between 0 and 3600")
 	}
-	if len(v.faults) > 0 {
-		return v.faults
-	}
-	return nil
+	return v.faults
 }
 
-type validation struct{ faults MetadataErrors }
+type validation struct{ faults []string }
 
 func (v *validation) fault(member, format string, args ...any) {
 	v.faults = append(v.faults, member+": "+fmt.Sprintf(format, args...))
