@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -22,14 +23,21 @@ type result struct {
 	cpu                     cpu
 }
 
-// cpu is the time that processors have worked.
-type cpu struct{ provider, database, clients time.Duration }
+// cpu is the time that processors have worked, for whom and in all.
+type cpu struct{ provider, database, clients, all time.Duration }
 
 func (c cpu) since(before cpu, operations int) cpu {
 	n := time.Duration(operations)
 	return cpu{
-		(c.provider - before.provider) / n, (c.database - before.database) / n, (c.clients - before.clients) / n,
+		(c.provider - before.provider) / n, (c.database - before.database) / n,
+		(c.clients - before.clients) / n, (c.all - before.all) / n,
 	}
+}
+
+// others is the share of the processors that had nothing to do with the bench.
+func (r result) others() float64 {
+	used := (r.cpu.all - r.cpu.provider - r.cpu.database - r.cpu.clients) * time.Duration(r.operations)
+	return max(0, float64(used)/float64(r.elapsed)/float64(runtime.NumCPU()))
 }
 
 func (r result) perSecond() float64 { return float64(r.operations) / r.elapsed.Seconds() }
@@ -79,7 +87,7 @@ func measure(ctx context.Context, p *process, of path, o options) (result, error
 // cost is what everything has cost so far.
 func (p *process) cost(ctx context.Context) (stats, cpu, error) {
 	s, err := p.stats(ctx)
-	return s, cpu{s.CPU, databaseCPU(), cpuTime()}, err
+	return s, cpu{s.CPU, databaseCPU(), cpuTime(), machineCPU()}, err
 }
 
 // repeat repeats each operation for as long, all at once, and returns how long

@@ -39,10 +39,29 @@ func statusOf(process int, field string) int {
 	return 0
 }
 
+// machineCPU is what the processors have worked in all.
+func machineCPU() time.Duration {
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	line, _, _ := strings.Cut(string(stat), "\n")
+	var sum int
+	for i, field := range strings.Fields(line)[1:] {
+		n, _ := strconv.Atoi(field)
+		if i != 3 && i != 4 { // idle, and waiting for a disk
+			sum += n
+		}
+	}
+	return time.Duration(sum) * tick
+}
+
+// tick is the unit of /proc, on all systems of today.
+const tick = 10 * time.Millisecond
+
 // databaseCPU is what the servers of the PostgreSQL that this process has started
 // have used of the processors: they are its grandchildren.
 func databaseCPU() time.Duration {
-	const tick = 10 * time.Millisecond             // the unit of /proc, on all systems of today
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is good
 	parents, used := map[int]int{}, map[int]int{}
 	for _, name := range stats {

@@ -30,10 +30,10 @@ func processor() string {
 // printTable prints what was measured on one database, as Markdown.
 func printTable(out io.Writer, e engine, results []result, peak stats) {
 	fmt.Fprintf(out, "\n%s\n\n", e.name)
-	const row = "| %-29s | %8s | %8s | %7s | %7s | %8s | %8s | %7s | %6s | %5s |\n"
+	const row = "| %-29s | %8s | %8s | %7s | %7s | %8s | %8s | %7s | %6s | %5s | %6s |\n"
 	fmt.Fprintf(out, row, "path", "a second", "target", "p50, ms", "p99, ms",
-		"provider", "database", "clients", "allocs", "trips")
-	fmt.Fprintln(out, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+		"provider", "database", "clients", "allocs", "trips", "others")
+	fmt.Fprintln(out, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
 	for _, r := range results {
 		trips := "-"
 		if e.postgres {
@@ -41,10 +41,12 @@ func printTable(out io.Writer, e engine, results []result, peak stats) {
 		}
 		fmt.Fprintf(out, row, r.name, thousands(int(r.perSecond())), thousands(r.target),
 			milliseconds(r.p50), milliseconds(r.p99), microseconds(r.cpu.provider), microseconds(r.cpu.database),
-			microseconds(r.cpu.clients), fmt.Sprintf("%.0f", r.allocations), trips)
+			microseconds(r.cpu.clients), fmt.Sprintf("%.0f", r.allocations), trips,
+			fmt.Sprintf("%.0f %%", 100*r.others()))
 	}
-	fmt.Fprintln(out, "\nprovider, database, clients: µs of processor for an operation, of which there are",
-		runtime.NumCPU(), "million a second")
+	fmt.Fprintf(out, "\nprovider, database, clients: µs of processor for an operation, of which there are %d million a second;\n"+
+		"allocs, trips: allocations and round trips for one; others: what else the processors were busy with\n",
+		runtime.NumCPU())
 	fmt.Fprintf(out, "Most memory under this load: %d MiB resident (target 100)\n", peak.PeakKiB>>10)
 }
 
