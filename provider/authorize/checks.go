@@ -109,17 +109,13 @@ func checkRedirectURI(_ *Handler, _ context.Context, f *flow) error {
 }
 
 // Scopes that we do not know, or that are not for this client, are ignored,
-// OpenID Connect Core §3.1.2.1; offline_access too if no refresh token can come
-// of it, §11.
+// OpenID Connect Core §3.1.2.1.
 func checkScope(h *Handler, ctx context.Context, f *flow) error {
 	catalogue, err := h.Directory.Catalogue(ctx)
 	if err != nil {
 		return oauth.Unavailable(err)
 	}
 	f.scopes = client.Allowed(f.client, catalogue, f.request.Scope)
-	if !client.MayUse(f.client, "refresh_token") {
-		f.scopes = slices.DeleteFunc(f.scopes, func(s string) bool { return s == "offline_access" })
-	}
 	if len(f.scopes) == 0 {
 		return oauth.Refuse(oauth.InvalidScope, "scope has none that this client may ask for")
 	}

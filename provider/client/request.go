@@ -37,13 +37,17 @@ func Scopes(c *storage.Client) []string {
 
 // Allowed returns those of the requested scopes that the client may ask for and
 // that exist, in the requested order and each once. Unknown scopes are ignored,
-// [OpenID Connect Core §3.1.2.1].
+// [OpenID Connect Core §3.1.2.1]; offline_access too if no refresh token can come
+// of it, §11.
 //
 // [OpenID Connect Core §3.1.2.1]: https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest
 func Allowed(c *storage.Client, catalogue *storage.Catalogue, requested []string) []string {
 	registered := Scopes(c)
 	var allowed []string
 	for _, scope := range requested {
+		if scope == "offline_access" && !MayUse(c, "refresh_token") {
+			continue
+		}
 		if slices.Contains(registered, scope) && ScopeExists(catalogue, scope) && !slices.Contains(allowed, scope) {
 			allowed = append(allowed, scope)
 		}
