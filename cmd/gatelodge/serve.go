@@ -50,11 +50,11 @@ const (
 // serve runs the public and the ops listener until the context ends.
 func (p *process) serve(ctx context.Context, before hook) error {
 	collectLess()
-	public, err := listen(ctx, p.config.HTTP.Addr)
+	public, err := listen(ctx, "http.addr", p.config.HTTP.Addr)
 	if err != nil {
 		return err
 	}
-	private, err := listen(ctx, p.config.Ops.Addr)
+	private, err := listen(ctx, "ops.addr", p.config.Ops.Addr)
 	if err != nil {
 		return errors.Join(err, closeAll(public))
 	}
@@ -117,6 +117,8 @@ func (p *process) waitUntilPrepared(ctx context.Context, e *entrance) error {
 			return ctx.Err()
 		case err == nil:
 			return nil
+		case errors.Is(err, errSample):
+			return err
 		case errors.Is(err, secret.ErrOpen):
 			return fmt.Errorf("the database belongs to another secret, which must be given as GATELODGE_SECRET"+
 				" or among GATELODGE_PREVIOUS_SECRETS: %w", err)
@@ -131,7 +133,12 @@ func (p *process) waitUntilPrepared(ctx context.Context, e *entrance) error {
 	}
 }
 
-// prepare brings the schema up to date and loads the keys.
+// errSample reports a database that `gatelodge dev` has filled.
+var errSample = errors.New("the database has the sample clients of `gatelodge dev`, whose secrets everybody knows:" +
+	" give production a database of its own, or delete them with: gatelodge client delete")
+
+// prepare brings the schema up to date, loads the keys, and makes sure that
+// nothing of a development server is left in production.
 func (p *process) prepare(ctx context.Context) error {
 	current, err := p.db.Migrated(ctx)
 	if err != nil {
@@ -142,7 +149,17 @@ func (p *process) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	return p.keys.Load(ctx)
+	if err := p.keys.Load(ctx); err != nil {
+		return err
+	}
+	if p.mode == config.Dev {
+		return nil
+	}
+	sample, err := p.applier().HasDemo(ctx)
+	if err == nil && sample {
+		err = errSample
+	}
+	return err
 }
 
 // server returns a server whose clients cannot hold it up.
@@ -170,7 +187,7 @@ func start(s *http.Server, listeners []net.Listener, failed chan<- error) {
 
 // listen opens the address. localhost is both of its addresses, as far as the
 // machine has them, and no other.
-func listen(ctx context.Context, addr string) ([]net.Listener, error) {
+func listen(ctx context.Context, setting, addr string) ([]net.Listener, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, err
@@ -186,7 +203,7 @@ func listen(ctx context.Context, addr string) ([]net.Listener, error) {
 		case err == nil:
 			listeners = append(listeners, l)
 		case h != "::1" || errors.Is(err, syscall.EADDRINUSE):
-			return nil, errors.Join(fmt.Errorf("cannot listen on %s: %w", addr, err), closeAll(listeners))
+			return nil, errors.Join(fmt.Errorf("%s: cannot listen on %s: %w", setting, addr, err), closeAll(listeners))
 		}
 	}
 	return listeners, nil

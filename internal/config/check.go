@@ -22,6 +22,9 @@ func (c *Config) check(mode Mode) {
 	c.checkSecrets()
 	c.checkAddrs()
 	c.checkDatabase()
+	if mode == Dev {
+		c.checkDevDatabase()
+	}
 	c.checkLifetimes()
 	c.checkKeys()
 	c.checkPassword()
@@ -82,6 +85,17 @@ func (c *Config) checkDatabase() {
 		"goes with database.url, which is not set")
 	c.require(c.Database.URL != "" || c.Database.Path != "", "database.path",
 		"must name the SQLite file, or database.url a PostgreSQL database")
+}
+
+// checkDevDatabase keeps the sample data, whose passwords everybody knows, out of
+// a database that others reach.
+func (c *Config) checkDevDatabase() {
+	for key, value := range map[string]Secret{"database.url": c.Database.URL, "database.direct_url": c.Database.DirectURL} {
+		u, err := url.Parse(string(value))
+		c.require(value == "" || err != nil || isLoopback(u.Hostname()), key,
+			"must be on this machine for `gatelodge dev`, which fills it with sample data; run `gatelodge serve`, or take %s away",
+			variable(key))
+	}
 }
 
 // checkPostgres never shows the value: it has a password in it.

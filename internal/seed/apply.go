@@ -95,6 +95,28 @@ func (a *Applier) Apply(ctx context.Context, data []byte) ([]Change, error) {
 	return changes, nil
 }
 
+// HasDemo reports whether a client of the sample data is there with the secret
+// that everybody knows.
+func (a *Applier) HasDemo(ctx context.Context) (bool, error) {
+	d, err := a.parse(ctx, Demo(), storage.Catalogue{})
+	if err != nil {
+		return false, err
+	}
+	for _, e := range d.Clients {
+		found, err := a.Store.FindClient(ctx, e.ClientID)
+		if errors.Is(err, storage.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		if client.SecretKey(a.Secrets).Verify(found.SecretHash, []byte(e.ClientID), []byte(e.ClientSecret)) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 func (a *Applier) resourceServer(ctx context.Context, e resourceServerEntry, old storage.Catalogue) (Change, error) {
 	want := storage.ResourceServer(e)
 	i := slices.IndexFunc(old.ResourceServers, func(s storage.ResourceServer) bool { return s.Identifier == e.Identifier })
