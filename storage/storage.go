@@ -220,6 +220,15 @@ type Rotate struct {
 	Grace    time.Duration
 }
 
+// GraceFrom is since when the token may have been used to be rotated once more:
+// the zero time, which a database compares with nothing, if never.
+func (r Rotate) GraceFrom(now time.Time) time.Time {
+	if r.Grace <= 0 {
+		return time.Time{}
+	}
+	return now.Add(-r.Grace)
+}
+
 // Consent is what a user has allowed a client.
 type Consent struct {
 	UserID, ClientID string

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/gatelodge/gatelodge/storage"
 )
 
@@ -17,18 +15,6 @@ func (db *DB) FindClient(ctx context.Context, id string) (storage.Client, error)
 		return clientFields(&c)
 	}, findClient, id)
 	return c, doing(fmt.Sprintf("find client %q", id), err)
-}
-
-// find reads one record into fresh fields, and fails if there is none.
-func (db *DB) find(ctx context.Context, fields func() []any, query string, args ...any) error {
-	found := false
-	err := db.send(ctx, func(b *pgx.Batch) {
-		one(b.Queue(query, args...), fields(), func() { found = true })
-	})
-	if err == nil && !found {
-		return storage.ErrNotFound
-	}
-	return err
 }
 
 // ListClients implements [storage.Store].

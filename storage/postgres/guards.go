@@ -1,8 +1,6 @@
 package postgres
 
 import (
-	"time"
-
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -123,16 +121,7 @@ func guardArgs(w storage.Write) pgx.NamedArgs {
 	}
 	if r := w.Rotate; r != nil {
 		args["presented"], args["client"] = hash(r.Refresh), r.ClientID
-		args["successor"], args["grace_from"] = hash(w.Refresh.Hash), instant(graceFrom(w))
+		args["successor"], args["grace_from"] = hash(w.Refresh.Hash), instant(r.GraceFrom(w.Now))
 	}
 	return args
-}
-
-// graceFrom is since when a token may have been used to be rotated once more:
-// the zero time, which is NULL and so compares with nothing, if never.
-func graceFrom(w storage.Write) time.Time {
-	if w.Rotate.Grace <= 0 {
-		return time.Time{}
-	}
-	return w.Now.Add(-w.Rotate.Grace)
 }

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -99,7 +98,7 @@ func provider(conns *sql.DB) (*goose.Provider, error) {
 	p, err := goose.NewProvider(goose.DialectPostgres, conns, migrations.Postgres,
 		goose.WithDisableGlobalRegistry(true))
 	if err != nil {
-		return nil, errors.Join(errors.New("load migrations"), err)
+		return nil, fmt.Errorf("load migrations: %w", err)
 	}
 	return p, nil
 }

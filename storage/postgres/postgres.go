@@ -185,6 +185,18 @@ func (db *DB) send(ctx context.Context, fill func(*pgx.Batch)) error {
 	})
 }
 
+// find reads one record into fresh fields, and fails if there is none.
+func (db *DB) find(ctx context.Context, fields func() []any, query string, args ...any) error {
+	found := false
+	err := db.send(ctx, func(b *pgx.Batch) {
+		one(b.Queue(query, args...), fields(), func() { found = true })
+	})
+	if err == nil && !found {
+		return storage.ErrNotFound
+	}
+	return err
+}
+
 // one scans the row that a queued query finds, if any, and then calls found.
 func one(q *pgx.QueuedQuery, dest []any, found func()) {
 	q.QueryRow(func(row pgx.Row) error {
@@ -228,4 +240,12 @@ func collect[T any](rows pgx.Rows, fields func(*T) []any) ([]T, error) {
 		err = row.Scan(fields(&record)...)
 		return record, err
 	})
+}
+
+// doing says what failed.
+func doing(what string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
 }

@@ -12,8 +12,8 @@ import (
 )
 
 // Read implements [storage.Store]: one batch of at most six statements, all but
-// the catalogue's by primary key. The server parses and plans every statement every time, so what
-// belongs together is joined.
+// the catalogue's by primary key. Behind a pooler the server plans each of them
+// every time, so what belongs together is joined.
 func (db *DB) Read(ctx context.Context, want storage.Wanted) (storage.State, error) {
 	if want.Session != (storage.Hash{}) && want.Now.IsZero() {
 		return storage.State{}, errors.New("read: a session is wanted, but Now is not set")

@@ -88,11 +88,3 @@ var expired = []string{ //nolint:gochecknoglobals // a constant
 		SELECT key FROM attempts WHERE expires_at <= $1::timestamptz
 		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
 }
-
-// doing says what failed.
-func doing(what string, err error) error {
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
-}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -69,28 +68,7 @@ func rotate(t *tx, w storage.Write) error {
 		WHERE hash = ?1 AND expires_at > ?2 AND `+grantLives+`
 			AND (used_at IS NULL OR used_by = ?3 OR used_at > ?6 AND successor = ?5 AND NOT EXISTS (
 				SELECT 1 FROM refresh_tokens s WHERE s.hash = t.successor AND s.used_at IS NOT NULL))`,
-		hash(r.Refresh), micros(w.Now), w.Key, r.ClientID, hash(w.Refresh.Hash), micros(graceFrom(w)))
-}
-
-// graceFrom is since when a token may have been used to be rotated once more:
-// the zero time, which is NULL and so compares with nothing, if never.
-func graceFrom(w storage.Write) time.Time {
-	if w.Rotate.Grace <= 0 {
-		return time.Time{}
-	}
-	return w.Now.Add(-w.Rotate.Grace)
-}
-
-// guard runs a statement that must write a row, else it is refused.
-func guard(t *tx, refused error, query string, args ...any) error {
-	n, err := t.exec(query, args...)
-	if err != nil {
-		return err
-	}
-	if n == 0 {
-		return refused
-	}
-	return nil
+		hash(r.Refresh), micros(w.Now), w.Key, r.ClientID, hash(w.Refresh.Hash), micros(r.GraceFrom(w.Now)))
 }
 
 func createGrant(t *tx, w storage.Write) error {

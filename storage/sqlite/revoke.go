@@ -36,13 +36,11 @@ func (db *DB) RevokeAccessToken(ctx context.Context, token storage.Hash, at time
 func (db *DB) EndSession(ctx context.Context, session storage.Hash, at time.Time) error {
 	return db.run(ctx, "end session",
 		statement{
-			`
-			UPDATE sessions SET ended_at = ? WHERE hash = ? AND ended_at IS NULL`,
+			`UPDATE sessions SET ended_at = ? WHERE hash = ? AND ended_at IS NULL`,
 			[]any{micros(at), hash(session)},
 		},
 		statement{
-			`
-			UPDATE grants SET revoked_at = ?
+			`UPDATE grants SET revoked_at = ?
 			WHERE session_id = (SELECT id FROM sessions WHERE hash = ?) AND revoked_at IS NULL
 				AND NOT EXISTS (SELECT 1 FROM json_each(scopes) WHERE value = 'offline_access')`,
 			[]any{micros(at), hash(session)},
@@ -86,37 +84,4 @@ var expired = []string{ //nolint:gochecknoglobals // a constant
 		SELECT jti FROM revoked_tokens WHERE expires_at <= ? LIMIT ?)`,
 	`DELETE FROM attempts WHERE key IN (
 		SELECT key FROM attempts WHERE expires_at <= ? LIMIT ?)`,
-}
-
-// statement is one statement with its arguments.
-type statement struct {
-	query string
-	args  []any
-}
-
-// run writes the statements as one.
-func (db *DB) run(ctx context.Context, what string, statements ...statement) error {
-	err := db.write(ctx, func(t *tx) error {
-		for _, s := range statements {
-			if _, err := t.exec(s.query, s.args...); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
-}
-
-// delete deletes the record with the id, and fails if there is none.
-func (db *DB) delete(ctx context.Context, what, query, id string) error {
-	err := db.write(ctx, func(t *tx) error {
-		return guard(t, storage.ErrNotFound, query, id)
-	})
-	if err != nil {
-		return fmt.Errorf("delete %s %q: %w", what, id, err)
-	}
-	return nil
 }

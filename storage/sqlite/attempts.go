@@ -1,0 +1,56 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// CountAttempt implements [storage.Store]. The one writer makes parallel
+// attempts count one after the other.
+func (db *DB) CountAttempt(ctx context.Context, a storage.Attempt) (storage.AttemptState, error) {
+	var s storage.AttemptState
+	err := db.write(ctx, func(t *tx) (err error) {
+		s, err = countAttempt(t, a)
+		return err
+	})
+	if err != nil {
+		return storage.AttemptState{}, fmt.Errorf("count sign-in attempt: %w", err)
+	}
+	return s, nil
+}
+
+func countAttempt(t *tx, a storage.Attempt) (s storage.AttemptState, err error) {
+	var u storage.User
+	found, err := t.find(findUserByIdentifier, []any{a.Identifier}, userFields(&u))
+	if err != nil {
+		return s, err
+	}
+	if found {
+		s.User = &u
+	}
+	s.AccountKey, s.NetworkKey = a.AccountKey(u.ID), a.NetworkKey()
+	if s.Account, err = count(t, s.AccountKey, a); err != nil {
+		return s, err
+	}
+	if s.Network, err = count(t, s.NetworkKey, a); err != nil {
+		return s, err
+	}
+	if found && a.ConsentFor != "" {
+		_, err = t.find(findConsent, []any{u.ID, a.ConsentFor}, []any{(*list)(&s.Consent)})
+	}
+	return s, err
+}
+
+// count adds one to the counter, which starts anew when its window is over.
+func count(t *tx, key string, a storage.Attempt) (n int, err error) {
+	_, err = t.find(`
+		INSERT INTO attempts (key, count, expires_at) VALUES (?1, 1, ?3)
+		ON CONFLICT DO UPDATE SET
+			count = CASE WHEN expires_at > ?2 THEN count + 1 ELSE 1 END,
+			expires_at = CASE WHEN expires_at > ?2 THEN expires_at ELSE excluded.expires_at END
+		RETURNING count`,
+		[]any{key, micros(a.Now), micros(a.Now.Add(a.Window))}, []any{&n})
+	return n, err
+}
