@@ -26,7 +26,7 @@ func (c *applyCmd) Run(ctx context.Context, env *environment) error {
 }
 
 func (c *applyCmd) apply(ctx context.Context, env *environment, p *process, data []byte) error {
-	if err := p.needSecret(); err != nil {
+	if err := p.needSecret(ctx); err != nil {
 		return err
 	}
 	applier := p.applier()

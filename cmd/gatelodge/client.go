@@ -94,7 +94,7 @@ type clientCreateCmd struct {
 // Run registers a client.
 func (c *clientCreateCmd) Run(ctx context.Context, env *environment) error {
 	return env.with(ctx, func(p *process) error {
-		if err := p.needSecret(); err != nil {
+		if err := p.needSecret(ctx); err != nil {
 			return err
 		}
 		record := storage.Client{ID: c.ID, Metadata: c.metadata(), CreatedAt: now(), UpdatedAt: now()}
@@ -188,7 +188,7 @@ type clientRotateCmd struct {
 // Run gives a client a new secret.
 func (c *clientRotateCmd) Run(ctx context.Context, env *environment) error {
 	return env.with(ctx, func(p *process) error {
-		if err := p.needSecret(); err != nil {
+		if err := p.needSecret(ctx); err != nil {
 			return err
 		}
 		record, err := p.findClient(ctx, c.ID)

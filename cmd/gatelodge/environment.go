@@ -81,12 +81,17 @@ func (env *environment) with(ctx context.Context, command func(*process) error) 
 	return errors.Join(command(p), p.close())
 }
 
-// needSecret fails if there is no master secret, for commands that need it.
-func (p *process) needSecret() error {
+// needSecret fails unless the configured secret is the one that the database's
+// keys are sealed under: what a command hashes under another is of no use.
+func (p *process) needSecret(ctx context.Context) error {
 	if p.secrets == nil {
 		return errors.New("no secret is configured: set GATELODGE_SECRET to the one that the provider runs with")
 	}
-	return nil
+	err := p.keys.Load(ctx)
+	if errors.Is(err, secret.ErrOpen) {
+		return errors.New("the configured secret is not the one that the provider runs with, see GATELODGE_SECRET")
+	}
+	return err
 }
 
 // build opens everything but asks the database nothing yet.

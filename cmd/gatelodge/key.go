@@ -20,7 +20,7 @@ type keyListCmd struct{}
 // Run lists the keys.
 func (keyListCmd) Run(ctx context.Context, env *environment) error {
 	return env.with(ctx, func(p *process) error {
-		if err := p.needSecret(); err != nil {
+		if err := p.needSecret(ctx); err != nil {
 			return err
 		}
 		list, err := p.keys.List(ctx)
@@ -38,7 +38,7 @@ type keyRotateCmd struct {
 // Run adds keys, beside a running provider or without one.
 func (c *keyRotateCmd) Run(ctx context.Context, env *environment) error {
 	return env.with(ctx, func(p *process) error {
-		if err := p.needSecret(); err != nil {
+		if err := p.needSecret(ctx); err != nil {
 			return err
 		}
 		algorithms := p.keys.Algorithms()
