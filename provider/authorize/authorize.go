@@ -132,8 +132,7 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	hash, _ := h.Cookies.Session(r)
-	f, err := h.begin(r.Context(), form, h.Now(), hash)
+	f, err := h.begin(r.Context(), form, h.Now(), h.Cookies.Session(r))
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatelodge/gatelodge/provider/oauth"
+	"github.com/gatelodge/gatelodge/storage"
 )
 
 // pending is an authorization request that waits in a page for its person. It
@@ -74,11 +75,11 @@ func (h *Handler) resume(r *http.Request, form url.Values, withSession bool) (*f
 	if err != nil {
 		return nil, p, err
 	}
-	hash, _ := h.Cookies.Session(r)
-	if !withSession {
-		clear(hash[:])
+	var cookie storage.Hash
+	if withSession {
+		cookie = h.Cookies.Session(r)
 	}
-	f, err := h.begin(r.Context(), parameters, p.Started, hash)
+	f, err := h.begin(r.Context(), parameters, p.Started, cookie)
 	if err != nil {
 		return nil, p, err
 	}

@@ -72,8 +72,7 @@ func (c *Cookies) RememberDevice(w http.ResponseWriter, r *http.Request, userID,
 // another secret makes the browser an unknown device, which is never an error.
 // People whose last sign-in is too long ago are left out.
 func (c *Cookies) known(r *http.Request) known {
-	value, _ := c.read(r, deviceCookie)
-	sealed, err := base64.RawURLEncoding.DecodeString(value)
+	sealed, err := base64.RawURLEncoding.DecodeString(c.read(r, deviceCookie))
 	if err != nil {
 		return known{}
 	}

@@ -56,13 +56,13 @@ type Cookies struct {
 }
 
 // Session returns the stored form of the session's token that the browser
-// presents, and whether it presents one.
-func (c *Cookies) Session(r *http.Request) (storage.Hash, bool) {
-	value, ok := c.read(r, sessionCookie)
-	if !ok || !wellFormed(value) {
-		return storage.Hash{}, false
+// presents, zero if it presents none.
+func (c *Cookies) Session(r *http.Request) storage.Hash {
+	value := c.read(r, sessionCookie)
+	if !wellFormed(value) {
+		return storage.Hash{}
 	}
-	return storage.HashOf(value), true
+	return storage.HashOf(value)
 }
 
 // SetSession gives the browser the token of its session. It is to be called
@@ -105,14 +105,15 @@ func (c *Cookies) BindBrowser(w http.ResponseWriter, r *http.Request) string {
 	return value
 }
 
-// read returns the cookie's value. Two cookies of one name are none: one of
-// them was planted, from a path or a parent domain, and nothing tells which.
-func (c *Cookies) read(r *http.Request, name string) (string, bool) {
+// read returns the cookie's value, "" if there is none. Two cookies of one name
+// are none: one of them was planted, from a path or a parent domain, and nothing
+// tells which.
+func (c *Cookies) read(r *http.Request, name string) string {
 	found := r.CookiesNamed(c.name(name))
 	if len(found) != 1 {
-		return "", false
+		return ""
 	}
-	return found[0].Value, true
+	return found[0].Value
 }
 
 // write sets the cookie: until expires, or until the browser is closed if that
