@@ -33,8 +33,8 @@ func Handle(render Renderer, h Handler) http.HandlerFunc {
 	}
 }
 
-// RetryAfter is what a client is told to wait after an outage, in seconds.
-const RetryAfter = 2
+// retryAfter is what a client is told to wait after an outage, in seconds.
+const retryAfter = "2"
 
 // JSON writes value with status 200.
 func JSON(w http.ResponseWriter, value any) error {
@@ -93,7 +93,7 @@ func Bearer(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
 // Outage tells the client of an outage when to come back.
 func Outage(w http.ResponseWriter, e *oauth.Error) {
 	if e.Code == oauth.TemporarilyUnavailable {
-		w.Header().Set("Retry-After", strconv.Itoa(RetryAfter))
+		w.Header().Set("Retry-After", retryAfter)
 	}
 }
 
