@@ -13,8 +13,8 @@ import (
 	"github.com/gatelodge/gatelodge/internal/strictyaml"
 )
 
-// DefaultPath is the file that is read when no other is named, if it exists.
-const DefaultPath = "config.yaml"
+// defaultPath is the file that is read when no other is named, if it exists.
+const defaultPath = "config.yaml"
 
 // Mode is what the settings are needed for, which decides what must be set.
 type Mode int
@@ -30,9 +30,9 @@ const (
 	Admin
 )
 
-// Load finds the settings in the environment and in the file at path, or at
-// DefaultPath if path is "", and checks them. Its error, an [Error], names
-// everything that is wrong.
+// Load finds the settings in the environment and in the file at path, or in
+// config.yaml if path is "" and there is one, and checks them. Its error, an
+// [Error], names everything that is wrong.
 func Load(path string, mode Mode) (*Config, error) {
 	return load(path, mode, os.Environ())
 }
@@ -56,7 +56,7 @@ func load(path string, mode Mode, environ []string) (*Config, error) {
 func (c *Config) readFile(path string) {
 	name := path
 	if path == "" {
-		name = DefaultPath
+		name = defaultPath
 	}
 	data, err := os.ReadFile(filepath.Clean(name))
 	switch {
