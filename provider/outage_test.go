@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -159,7 +160,7 @@ func TestWriteThatFailsIsAnOutage(t *testing.T) {
 	for _, name := range []string{"code", "refresh", "password", "wrong password", "revoke"} {
 		writes[name] = all[name]
 	}
-	p.Clock.Advance(3e9) // a code that comes back now has been stolen
+	p.Clock.Advance(3 * time.Second) // a code that comes back now has been stolen
 	readOnly(t, address)
 	unavailable(t, writes)
 	for _, name := range []string{"introspect", "userinfo"} {

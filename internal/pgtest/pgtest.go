@@ -2,9 +2,10 @@
 // when the first test asks for it, and a migrated database of its own for each
 // test. It also puts a real PgBouncer before a server, and speaks TLS.
 //
-// The programs are Debian's packages postgresql, 15 or later, and pgbouncer. A test that needs
-// them fails without them; it is never skipped. GATELODGE_TEST_DATABASE_URL names
-// a server to use instead, on which databases can be created.
+// The programs are Debian's packages postgresql, 15 or later, and pgbouncer. A
+// test that needs them fails without them; it is never skipped.
+// GATELODGE_TEST_DATABASE_URL names a server to use instead, on which databases
+// can be created.
 package pgtest
 
 import (
