@@ -150,22 +150,24 @@ func TestWithdrawnKeyIsRefused(t *testing.T) {
 func TestUnusableKeysAreIgnored(t *testing.T) {
 	t.Parallel()
 	i := newIssuer(t)
-	key, encryption := newKey(t, jose.ES256), newKey(t, jose.ES256)
+	key, encryption, leaked := newKey(t, jose.ES256), newKey(t, jose.ES256), newKey(t, jose.ES256)
 	encJWK := encryption.jwk()
 	encJWK.Use = "enc"
-	private := key.jwk()
-	private.Key = key.private
+	privateJWK := leaked.jwk()
+	privateJWK.Key = leaked.private
 	i.keys = []any{
 		map[string]any{"kty": "future", "kid": "f"},
 		map[string]any{"kty": "oct", "kid": "o", "k": "c2VjcmV0"},
-		"nonsense", encJWK, key.jwk(),
+		"nonsense", encJWK, privateJWK, key.jwk(),
 	}
 	v := i.verifier(t)
 	if _, err := v.Verify(t.Context(), key.sign(t, i.claims(nil), nil)); err != nil {
 		t.Error(err)
 	}
-	if _, err := v.Verify(t.Context(), encryption.sign(t, i.claims(nil), nil)); !errors.Is(err, resource.ErrInvalid) {
-		t.Errorf("key for encryption: %v", err)
+	for name, unusable := range map[string]*signer{"key for encryption": encryption, "private key": leaked} {
+		if _, err := v.Verify(t.Context(), unusable.sign(t, i.claims(nil), nil)); !errors.Is(err, resource.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
