@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -55,14 +56,14 @@ type Hasher struct {
 // hasher itself would verify.
 func NewHasher(cfg Argon2) (*Hasher, error) {
 	p := argon2Params{variant: "argon2id", memory: cfg.MemoryKiB, time: cfg.Time, threads: cfg.Threads}
-	p.memory = orDefault(p.memory, 19456)
-	p.time = orDefault(p.time, 2)
-	p.threads = orDefault(p.threads, 1)
+	p.memory = cmp.Or(p.memory, 19456)
+	p.time = cmp.Or(p.time, 2)
+	p.threads = cmp.Or(p.threads, 1)
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	concurrency := orDefault(cfg.Concurrency, runtime.GOMAXPROCS(0))
-	waiting := orDefault(cfg.QueueLimit, 32*concurrency)
+	concurrency := cmp.Or(cfg.Concurrency, runtime.GOMAXPROCS(0))
+	waiting := cmp.Or(cfg.QueueLimit, 32*concurrency)
 	random := make([]byte, argon2Salt+argon2Key)
 	_, _ = rand.Read(random) // never fails, see crypto/rand
 	return &Hasher{
@@ -71,14 +72,6 @@ func NewHasher(cfg Argon2) (*Hasher, error) {
 		slots:  make(chan struct{}, concurrency),
 		queue:  make(chan struct{}, concurrency+waiting),
 	}, nil
-}
-
-func orDefault[T comparable](value, otherwise T) T {
-	var zero T
-	if value == zero {
-		return otherwise
-	}
-	return value
 }
 
 // CheckPassword reports what keeps a string from being anybody's password. It
