@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -45,7 +46,7 @@ func main() {
 	flag.StringVar(&o.binary, "binary", "bin/gatelodge", `the built program, "" to leave it out`)
 	flag.Parse()
 	o.duration = time.Duration(*seconds * float64(time.Second))
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	exit(run(ctx, o, os.Stdout))
 }
