@@ -25,7 +25,8 @@ var (
 	// ErrNotFound: no such record.
 	ErrNotFound = errors.New("not found")
 	// ErrSpent: the code or refresh token was consumed, has expired, or its
-	// grant was revoked in the meantime. Nothing was written.
+	// grant was revoked in the meantime; or the user was signed out. Nothing was
+	// written.
 	ErrSpent = errors.New("already spent, expired or revoked")
 	// ErrReplayed: the client assertion was presented before. Nothing was written.
 	ErrReplayed = errors.New("assertion replayed")
@@ -179,6 +180,7 @@ type Write struct {
 	Assertion *Assertion // ErrReplayed if presented before under another Key
 	Redeem    *Redeem    // ErrSpent unless the code was unspent
 	Rotate    *Rotate    // ErrSpent unless the token may still be rotated
+	Verified  *Verified  // ErrSpent unless the user still is who was verified
 
 	// What is created. With Redeem or Rotate the tokens hang on an existing grant.
 	Grant   *Grant
@@ -218,6 +220,14 @@ type Rotate struct {
 	Refresh  Hash
 	ClientID string
 	Grace    time.Duration
+}
+
+// Verified is the user whom a new session or grant is for, as the request read
+// them. The guard: the password hash is the same and the user is not disabled, so
+// that nothing that was begun before a change of the password outlives it.
+// Without Redeem and Rotate, whose grants end by such a change.
+type Verified struct {
+	UserID, PasswordHash string
 }
 
 // GraceFrom is since when the token may have been used to be rotated once more:

@@ -112,9 +112,12 @@ func (h *Handler) commit(w http.ResponseWriter, r *http.Request, f *flow) error 
 		return nil
 	}
 	f.write.Key = rand.Text()
+	f.write.Verified = &storage.Verified{UserID: f.user.ID, PasswordHash: f.user.PasswordHash}
 	switch err := h.Store.Apply(r.Context(), f.write); {
 	case errors.Is(err, storage.ErrNotFound): // deleted since it was read
 		return oauth.Refuse(oauth.InvalidRequest, "the application or the account is no longer there").Because(err)
+	case errors.Is(err, storage.ErrSpent): // the password was changed since
+		return oauth.Refuse(oauth.InvalidRequest, "the person has been signed out in the meantime").Because(err)
 	case err != nil:
 		return oauth.Unavailable(err)
 	}

@@ -1,6 +1,8 @@
 package authorize_test
 
 import (
+	"context"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -90,6 +92,52 @@ func TestSessionEnds(t *testing.T) {
 			end(t, p)
 			wantLogin(t, p.Authorize(t, browser, params()))
 			wantError(t, p.Authorize(t, browser, params("prompt", "none")), "login_required")
+		})
+	}
+}
+
+// overtaken is a store in which something else is written just before a request's
+// own write.
+type overtaken struct {
+	storage.Store
+	first func()
+}
+
+func (o *overtaken) Apply(ctx context.Context, w storage.Write) error {
+	o.first()
+	return o.Store.Apply(ctx, w)
+}
+
+// After a change of the password all sessions and refresh tokens end: those too
+// that were under way when it was changed.
+func TestNothingUnderWayOutlivesAChangeOfThePassword(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(*testing.T, *providertest.Provider) (*http.Client, func() providertest.Response){
+		"sign-in": func(t *testing.T, p *providertest.Provider) (*http.Client, func() providertest.Response) {
+			t.Helper()
+			browser := providertest.Browser(t)
+			sealed := wantLogin(t, p.Authorize(t, browser, params()))
+			return browser, func() providertest.Response { return p.Post(t, browser, "/login", credentials(sealed)) }
+		},
+		"consent": func(t *testing.T, p *providertest.Provider) (*http.Client, func() providertest.Response) {
+			t.Helper()
+			browser, sealed := consentPage(t, p)
+			return browser, func() providertest.Response { return p.Post(t, browser, "/consent", decision(sealed, "allow")) }
+		},
+		"live session": func(t *testing.T, p *providertest.Provider) (*http.Client, func() providertest.Response) {
+			t.Helper()
+			browser := signedIn(t, p)
+			return browser, func() providertest.Response { return p.Authorize(t, browser, params()) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := &overtaken{Store: providertest.SQLite(t), first: func() {}}
+			p := providertest.New(t, providertest.Options{Store: store})
+			browser, request := begin(t, p)
+			store.first = func() { p.ChangeUser(t, func(u *storage.User) { u.PasswordHash = "" }) }
+			wantPage(t, request(), http.StatusBadRequest, "signed out in the meantime")
+			wantLogin(t, p.Authorize(t, browser, params()))
 		})
 	}
 }

@@ -44,7 +44,8 @@ func (e *Engine) Exchange(ctx context.Context, r TokenRequest) (*oauth.TokenResp
 		return nil, err
 	}
 	// A write that was refused lost a race. Another look at what has become of
-	// the code or token decides whether that was a retry or a theft.
+	// the code or token decides whether that was a retry or a theft, and another
+	// at the password whether it still is the person's.
 	for range 2 {
 		response, err := e.exchange(ctx, r)
 		if !errors.Is(err, storage.ErrSpent) {

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"sync/atomic"
@@ -144,4 +145,29 @@ func TestPasswordGrantSuccessClearsTheCount(t *testing.T) {
 		}
 		p.Granted(t, password())
 	}
+}
+
+// overtaken is a store in which something else is written just before a request's
+// own write, once.
+type overtaken struct {
+	storage.Store
+	first func()
+}
+
+func (o *overtaken) Apply(ctx context.Context, w storage.Write) error {
+	if first := o.first; first != nil {
+		o.first = nil
+		first()
+	}
+	return o.Store.Apply(ctx, w)
+}
+
+// A password that is changed while it is being checked is wrong.
+func TestPasswordIsStillTheirsWhenTokensAreGranted(t *testing.T) {
+	t.Parallel()
+	store := &overtaken{Store: providertest.SQLite(t)}
+	p := providertest.New(t, providertest.Options{Configure: withPasswordGrant, Store: store})
+	p.Granted(t, password())
+	store.first = func() { p.ChangeUser(t, func(u *storage.User) { u.PasswordHash = "" }) }
+	providertest.InvalidGrant(t, p.Token(t, password()))
 }

@@ -160,6 +160,7 @@ func (e *Engine) authenticate(ctx context.Context, w *work, login account.Login)
 	w.user = &outcome.User
 	w.grant.UserID = outcome.User.ID
 	w.write.Succeeded = outcome.Succeeded
+	w.write.Verified = &storage.Verified{UserID: outcome.User.ID, PasswordHash: outcome.User.PasswordHash}
 	web.EventOf(ctx).Trouble = outcome.NotUpgraded
 	return nil
 }

@@ -24,6 +24,7 @@ const (
 		SELECT FROM codes WHERE hash = @presented::bytea AND used_by = @key::text) `
 	ifRotated admission = `WITH admitted AS (
 		SELECT FROM refresh_tokens WHERE hash = @presented::bytea AND used_by = @key::text) `
+	ifVerified admission = `WITH admitted AS (` + stillVerified + `) `
 )
 
 const (
@@ -40,6 +41,9 @@ const (
 			OR t.used_at > @grace_from::timestamptz AND t.successor = @successor::bytea
 			AND NOT EXISTS (SELECT FROM refresh_tokens s
 				WHERE s.hash = t.successor AND s.used_at IS NOT NULL)) AND ` + grantLives
+
+	stillVerified = `SELECT FROM users WHERE id = @verified_user::text
+		AND password_hash = @verified_hash::text AND disabled_at IS NULL`
 
 	markCode = `UPDATE codes t SET used_at = @now::timestamptz, used_by = @key::text WHERE `
 
@@ -58,11 +62,19 @@ func (w *writing) guard() admission {
 		return w.consume("codes", codeUnspent, markCode, ifRedeemed)
 	case w.Rotate != nil:
 		return w.consume("refresh_tokens", refreshUnspent, markRefresh, ifRotated)
-	case w.Assertion != nil:
-		w.mark(storage.ErrReplayed, useAssertion(`(SELECT)`))
+	}
+	ready, admitted := `(SELECT)`, unguarded
+	if w.Verified != nil {
+		// The lock, which a reference to the user takes anyway, keeps a change
+		// of the password waiting.
+		w.mark(storage.ErrSpent, stillVerified+` FOR KEY SHARE`)
+		ready, admitted = `(`+stillVerified+`)`, ifVerified
+	}
+	if w.Assertion != nil {
+		w.mark(storage.ErrReplayed, useAssertion(ready))
 		return ifAssertionUsed
 	}
-	return unguarded
+	return admitted
 }
 
 func (w *writing) consume(table, unspent, mark string, consumed admission) admission {
@@ -99,10 +111,10 @@ func useAssertion(from string) string {
 		WHERE a.used_by = excluded.used_by`
 }
 
-// mark queues a statement that must write a row, else the write is refused.
+// mark queues a statement that must write or lock a row, else the write is refused.
 func (w *writing) mark(refused error, query string) {
 	w.batch.Queue(query, w.args).Exec(func(tag pgconn.CommandTag) error {
-		if tag.RowsAffected() == 0 {
+		if tag.RowsAffected() == 0 && w.refused == nil {
 			w.refused = refused
 		}
 		return nil
@@ -115,6 +127,9 @@ func guardArgs(w storage.Write) pgx.NamedArgs {
 	if a := w.Assertion; a != nil {
 		args["jti"], args["assertion_client"] = hash(a.JTI), a.ClientID
 		args["assertion_expires"] = instant(a.ExpiresAt)
+	}
+	if v := w.Verified; v != nil {
+		args["verified_user"], args["verified_hash"] = v.UserID, v.PasswordHash
 	}
 	if r := w.Redeem; r != nil {
 		args["presented"], args["client"] = hash(r.Code), r.ClientID

@@ -20,7 +20,7 @@ func (db *DB) Apply(ctx context.Context, w storage.Write) error {
 
 func apply(t *tx, w storage.Write) error {
 	steps := []func(*tx, storage.Write) error{
-		useAssertion, redeem, rotate,
+		useAssertion, redeem, rotate, stillVerified,
 		createGrant, createCode, createRefresh, createAccess,
 		replaceSession, addConsent, takeBackAttempt,
 	}
@@ -69,6 +69,20 @@ func rotate(t *tx, w storage.Write) error {
 			AND (used_at IS NULL OR used_by = ?3 OR used_at > ?6 AND successor = ?5 AND NOT EXISTS (
 				SELECT 1 FROM refresh_tokens s WHERE s.hash = t.successor AND s.used_at IS NOT NULL))`,
 		hash(r.Refresh), micros(w.Now), w.Key, r.ClientID, hash(w.Refresh.Hash), micros(r.GraceFrom(w.Now)))
+}
+
+func stillVerified(t *tx, w storage.Write) error {
+	v := w.Verified
+	if v == nil {
+		return nil
+	}
+	var one int
+	found, err := t.find(`SELECT 1 FROM users WHERE id = ? AND password_hash = ? AND disabled_at IS NULL`,
+		[]any{v.UserID, v.PasswordHash}, []any{&one})
+	if err == nil && !found {
+		err = storage.ErrSpent
+	}
+	return err
 }
 
 func createGrant(t *tx, w storage.Write) error {

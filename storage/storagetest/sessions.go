@@ -18,6 +18,8 @@ func sessions() tests {
 		"ChangedPasswordEndsSessionsAndGrants":         testChangedPassword,
 		"DisabledUserHasNoSessionsOrGrants":            testDisabledUser,
 		"EnabledUserHasToSignInAgain":                  testEnabledUser,
+		"NothingForAUserWhoIsNotAsVerified":            testNotAsVerified,
+		"NothingOutlivesAChangeOfThePassword":          testChangedPasswordRace,
 		"ChangedClaimsKeepSessionsAndGrants":           testChangedClaims,
 		"ReplacedPasswordHashKeepsSessions":            testReplacedHash,
 		"ConsentAddsScopes":                            testConsentAdds,
@@ -146,6 +148,61 @@ func testEnabledUser(t *testing.T, s *suite) {
 func testChangedClaims(t *testing.T, s *suite) {
 	session, grant := s.signedIn(t, func(u *storage.User) { u.Claims.Nickname = "Z" })
 	equal(t, []bool{session, grant}, []bool{true, true})
+}
+
+func (s *suite) verified() *storage.Verified {
+	return &storage.Verified{UserID: s.user.ID, PasswordHash: s.user.PasswordHash}
+}
+
+// A sign-in with the old password can be under way when it is changed.
+func testNotAsVerified(t *testing.T, s *suite) {
+	for name, change := range map[string]func(*storage.User){
+		"another password": func(u *storage.User) { u.PasswordHash = "$argon2id$new" },
+		"disabled":         func(u *storage.User) { u.DisabledAt = now },
+	} {
+		session, g := newSession(s.user.ID), s.newGrant()
+		assertion := &storage.Assertion{ClientID: s.client.ID, JTI: storage.HashOf(name), ExpiresAt: now.Add(time.Minute)}
+		w := storage.Write{Verified: s.verified(), Session: session, Grant: g, Code: newCode(g), Consent: s.consent("openid")}
+		withAssertion := w
+		withAssertion.Assertion = assertion
+
+		u := s.user
+		change(&u)
+		ok(t, s.SaveUser(t.Context(), u))
+		fails(t, s.Apply(t.Context(), write(w)), storage.ErrSpent)
+		fails(t, s.Apply(t.Context(), write(withAssertion)), storage.ErrSpent)
+
+		ok(t, s.SaveUser(t.Context(), s.user)) // as it was
+		equal(t, s.read(t, storage.Wanted{Session: session.Hash}), storage.State{})
+		equal(t, s.read(t, storage.Wanted{GrantID: g.ID}), storage.State{})
+		equal(t, s.read(t, storage.Wanted{Code: w.Code.Hash}), storage.State{})
+		s.apply(t, withAssertion) // which has burnt nothing
+		equal(t, s.read(t, storage.Wanted{Session: session.Hash}).Session, session)
+		fails(t, s.Apply(t.Context(), write(withAssertion)), storage.ErrReplayed)
+	}
+}
+
+func testChangedPasswordRace(t *testing.T, s *suite) {
+	changed := s.user
+	changed.PasswordHash = "$argon2id$new"
+	sessions, grants := make([]*storage.Session, 16), make([]*storage.Grant, 16)
+	race(t, len(sessions)+1, storage.ErrSpent, func(i int) error {
+		if i == len(sessions) {
+			return s.SaveUser(t.Context(), changed)
+		}
+		sessions[i], grants[i] = newSession(s.user.ID), s.newGrant()
+		return s.Apply(t.Context(), write(storage.Write{
+			Verified: s.verified(), Session: sessions[i], Grant: grants[i],
+		}))
+	})
+	for i := range sessions {
+		if s.read(t, storage.Wanted{Session: sessions[i].Hash}).Session != nil {
+			t.Error("a session lives on")
+		}
+		if g := s.read(t, storage.Wanted{GrantID: grants[i].ID}).Grant; g != nil && g.RevokedAt.IsZero() {
+			t.Error("a grant lives on")
+		}
+	}
 }
 
 func testReplacedHash(t *testing.T, s *suite) {
