@@ -50,6 +50,8 @@ type Authenticator struct {
 	Hasher *Hasher
 	Limits Limits
 	Now    func() time.Time
+
+	crowd crowd
 }
 
 // Login is a person's attempt to sign in.
@@ -87,10 +89,10 @@ type Outcome struct {
 func (a *Authenticator) Authenticate(ctx context.Context, login Login) (Outcome, error) {
 	// Whoever is turned away here has not attempted anything: to come again is
 	// what they are told to do, and must not lock them out.
-	if err := a.Hasher.enter(); err != nil {
+	if err := a.enter(login.Network); err != nil {
 		return Outcome{}, err
 	}
-	defer a.Hasher.leave()
+	defer a.leave(login.Network)
 	identifier, unusable := Normalise(login.Identifier)
 	found, err := a.Store.CountAttempt(ctx, storage.Attempt{
 		Identifier: identifier, // "", which nobody has, if it is unusable
@@ -121,6 +123,24 @@ func (a *Authenticator) Authenticate(ctx context.Context, login Login) (Outcome,
 		outcome.NotUpgraded = a.upgrade(ctx, &outcome.User, login.Password)
 	}
 	return outcome, nil
+}
+
+// enter takes a place in the hasher's queue. A network has at most a quarter of
+// them, so that an address that keeps trying does not keep all others out.
+func (a *Authenticator) enter(network string) error {
+	if !a.crowd.join(network, max(1, cap(a.Hasher.queue)/4)) {
+		return ErrBusy
+	}
+	if err := a.Hasher.enter(); err != nil {
+		a.crowd.leave(network)
+		return err
+	}
+	return nil
+}
+
+func (a *Authenticator) leave(network string) {
+	a.Hasher.leave()
+	a.crowd.leave(network)
 }
 
 // verify does the work of verifying a password even if there is nothing to

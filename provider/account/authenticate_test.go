@@ -185,6 +185,30 @@ func TestBusyIsNoAttempt(t *testing.T) {
 	b.wantAllowed(t, from("home", right))
 }
 
+// However often one address tries at once, there is a place for others.
+func TestOneNetworkDoesNotTakeAllPlaces(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	taken := 0
+	for b.enter("flood") == nil {
+		taken++
+	}
+	if all := cap(b.Hasher.queue); taken == 0 || taken > all/2 {
+		t.Errorf("one network takes %d of %d places", taken, all)
+	}
+	if _, err := b.Authenticate(t.Context(), from("flood", right)); !errors.Is(err, ErrBusy) {
+		t.Errorf("got %v, want ErrBusy", err)
+	}
+	b.wantAllowed(t, from("home", right))
+	for range taken {
+		b.leave("flood")
+	}
+	b.wantAllowed(t, from("flood", right))
+	if len(b.crowd.underWay)+len(b.Hasher.queue) != 0 {
+		t.Error("places are left taken")
+	}
+}
+
 func TestTooManyAttemptsLockTheAccountForAWhile(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
