@@ -134,8 +134,8 @@ func (p *process) waitUntilPrepared(ctx context.Context, e *entrance) error {
 }
 
 // errSample reports a database that `gatelodge dev` has filled.
-var errSample = errors.New("the database has the sample clients of `gatelodge dev`, whose secrets everybody knows:" +
-	" give production a database of its own, or delete them with: gatelodge client delete")
+var errSample = errors.New("the database has sample clients or people of `gatelodge dev`, whose secrets and passwords" +
+	" everybody knows: give production a database of its own, or delete them with: gatelodge client delete, gatelodge user delete")
 
 // prepare brings the schema up to date, loads the keys, and makes sure that
 // nothing of a development server is left in production.

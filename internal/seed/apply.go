@@ -95,8 +95,8 @@ func (a *Applier) Apply(ctx context.Context, data []byte) ([]Change, error) {
 	return changes, nil
 }
 
-// HasDemo reports whether a client of the sample data is there with the secret
-// that everybody knows.
+// HasDemo reports whether a client or a person of the sample data is there with
+// the secret or password that everybody knows.
 func (a *Applier) HasDemo(ctx context.Context) (bool, error) {
 	d, err := a.parse(ctx, Demo(), storage.Catalogue{})
 	if err != nil {
@@ -113,6 +113,33 @@ func (a *Applier) HasDemo(ctx context.Context) (bool, error) {
 		if client.SecretKey(a.Secrets).Verify(found.SecretHash, []byte(e.ClientID), []byte(e.ClientSecret)) {
 			return true, nil
 		}
+	}
+	for _, e := range d.Users {
+		if known, err := a.hasDemoPassword(ctx, e); known || err != nil {
+			return known, err
+		}
+	}
+	return false, nil
+}
+
+func (a *Applier) hasDemoPassword(ctx context.Context, e userEntry) (bool, error) {
+	identifiers, err := e.identifiers()
+	if err != nil {
+		return false, err // not after parse
+	}
+	checked := "" // who is found by both names is checked once
+	for _, identifier := range identifiers {
+		u, err := a.Store.FindUserByIdentifier(ctx, identifier)
+		if errors.Is(err, storage.ErrNotFound) || err == nil && (u.PasswordHash == "" || u.ID == checked) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		if known, _, err := a.Hasher.Verify(ctx, u.PasswordHash, e.Password); known || err != nil {
+			return known, err
+		}
+		checked = u.ID
 	}
 	return false, nil
 }
