@@ -252,7 +252,9 @@ func (a *Applier) wanted(
 		return want, fmt.Errorf("sub is %q already and cannot be changed", want.ID)
 	}
 	switch {
-	case !e.Disabled:
+	case e.Disabled == nil:
+		// Who was disabled since does not get back in by what was true before.
+	case !*e.Disabled:
 		want.DisabledAt = time.Time{}
 	case want.DisabledAt.IsZero():
 		want.DisabledAt = want.UpdatedAt

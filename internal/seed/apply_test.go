@@ -111,6 +111,26 @@ func TestPersonKeepsTheirSub(t *testing.T) {
 	}
 }
 
+// Who was disabled since the file was last applied stays so, unless it says
+// otherwise.
+func TestApplyAgainDoesNotLetADisabledPersonIn(t *testing.T) {
+	t.Parallel()
+	a := newApplier(t)
+	apply(t, a, "users:\n  - username: kim\n")
+	u := kim(t, a)
+	u.DisabledAt = a.Now()
+	if err := a.Store.SaveUser(t.Context(), u); err != nil {
+		t.Fatal(err)
+	}
+	if c := apply(t, a, "users:\n  - username: kim\n")["kim"]; c.Action != seed.Unchanged || kim(t, a).DisabledAt.IsZero() {
+		t.Errorf("%s, disabled at %s", c.Action, kim(t, a).DisabledAt)
+	}
+	apply(t, a, "users:\n  - username: kim\n    disabled: false\n")
+	if !kim(t, a).DisabledAt.IsZero() {
+		t.Error("the person was not enabled")
+	}
+}
+
 // The sub names the person whatever else the file changes: they keep their
 // password under another name.
 func TestSubFindsThePerson(t *testing.T) {

@@ -48,7 +48,7 @@ type userEntry struct {
 	Username     string `yaml:"username"`
 	Password     string `yaml:"password"`
 	PasswordHash string `yaml:"password_hash"`
-	Disabled     bool   `yaml:"disabled"`
+	Disabled     *bool  `yaml:"disabled"`
 	storage.Claims
 }
 
