@@ -4,6 +4,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -67,6 +69,45 @@ func TestExitCodes(t *testing.T) {
 		if failed := want != 0; failed != strings.HasPrefix(stderr.String(), "gatelodge: ") || failed == (stdout.Len() > 0) {
 			t.Errorf("gatelodge %s: prints %q, and %q as an error", line, &stdout, &stderr)
 		}
+	}
+}
+
+// typing is standard input, while whose first line is typed something else is done.
+type typing struct {
+	io.Reader
+	meanwhile func()
+}
+
+func (r *typing) Read(b []byte) (int, error) {
+	if meanwhile := r.meanwhile; meanwhile != nil {
+		r.meanwhile = nil
+		meanwhile()
+	}
+	return r.Reader.Read(b)
+}
+
+// Who is disabled while somebody types their new password stays disabled.
+func TestSetPasswordTakesNothingElseBack(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	config := filepath.Join(dir, "config.yaml")
+	settings := "secret: 0123456789012345678901234567890123456789\npassword:\n  memory_kib: 64\ndatabase:\n  path: " + dir + "/gatelodge.db\n"
+	if err := os.WriteFile(config, []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := func(line string, stdin io.Reader) string {
+		t.Helper()
+		var stdout, stderr strings.Builder
+		if code := run(t.Context(), append([]string{"-c", config}, strings.Fields(line)...), stdin, &stdout, &stderr); code != 0 {
+			t.Fatalf("%s: %s", line, &stderr)
+		}
+		return stdout.String()
+	}
+	command("migrate", nil)
+	command("user create --username sam", strings.NewReader("correct-horse-battery\n"))
+	command("user set-password sam", &typing{strings.NewReader("another-horse-battery\n"), func() { command("user disable sam", nil) }})
+	if got := command("user get sam", nil); !strings.Contains(got, "disabled since") {
+		t.Errorf("got %s", got)
 	}
 }
 

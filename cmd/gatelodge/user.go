@@ -204,9 +204,16 @@ type userSetPasswordCmd struct{ person }
 // Run gives a person a new password.
 func (c *userSetPasswordCmd) Run(ctx context.Context, env *environment) error {
 	return c.do(ctx, env, func(p *process, u *storage.User) error {
-		if err := p.readPassword(ctx, env, u); err != nil {
+		typed := *u
+		if err := p.readPassword(ctx, env, &typed); err != nil {
 			return err
 		}
+		// While it was typed, the person may have been disabled.
+		var err error
+		if *u, err = p.db.FindUser(ctx, u.ID); err != nil {
+			return err
+		}
+		u.PasswordHash = typed.PasswordHash
 		return p.save(ctx, u)
 	})
 }
