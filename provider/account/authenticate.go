@@ -125,10 +125,10 @@ func (a *Authenticator) Authenticate(ctx context.Context, login Login) (Outcome,
 	return outcome, nil
 }
 
-// enter takes a place in the hasher's queue. A network has at most a quarter of
+// enter takes a place in the hasher's queue. A network has at most half of
 // them, so that an address that keeps trying does not keep all others out.
 func (a *Authenticator) enter(network string) error {
-	if !a.crowd.join(network, max(1, cap(a.Hasher.queue)/4)) {
+	if !a.crowd.join(network, max(1, cap(a.Hasher.queue)/2)) {
 		return ErrBusy
 	}
 	if err := a.Hasher.enter(); err != nil {
