@@ -99,6 +99,8 @@ func back(t *testing.T, p *providertest.Provider, known secrets) (requests int) 
 		func() { p.Token(t, providertest.With(form, "code", known["code"]+"%")) },
 		func() { p.Token(t, form, providertest.ClientID, known["wrong password"]) },
 		func() { p.Token(t, providertest.With(form, "client_secret", secret)) },
+		func() { p.Token(t, form, secret, providertest.ClientID) }, // the wrong way round
+		func() { p.Post(t, client, "/introspect", url.Values{"token": {"x"}}, secret, providertest.ClientID) },
 		func() {
 			p.Token(t, url.Values{"grant_type": {"password"}, "username": {"alex"}, "password": {known["wrong password"]}})
 		},
@@ -147,7 +149,7 @@ func TestSecurityEventsAreNamed(t *testing.T) {
 	p.Close()
 	for _, want := range []string{
 		`"event":"signed in"`, `"event":"consent given"`, `"event":"code or refresh token reused"`,
-		`"event":"sign-in denied"`, "wrong password", "the account is disabled", "wrong or missing secret",
+		`"client_id":"web"`, `"event":"sign-in denied"`, "wrong password", "the account is disabled", "wrong or missing secret",
 	} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log does not say %s", want)

@@ -17,7 +17,9 @@ import (
 // never a token, code, secret, cookie or query string.
 type Event struct {
 	// ID is also the X-Request-Id of the response and shown on error pages.
-	ID        string
+	ID string
+	// ClientID is that of a client that there is: what a request says of itself
+	// before it is looked up can be long, and a secret in the wrong place.
 	ClientID  string
 	GrantType string
 	// Subject is the sub of the person concerned.

@@ -114,6 +114,9 @@ func (e *Engine) begin(ctx context.Context, r TokenRequest) (*work, error) {
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}
+	if state.Client != nil {
+		web.EventOf(ctx).ClientID = state.Client.ID
+	}
 	assertion, err := e.ClientAuth.Check(r.Credentials, state.Client)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/accesstoken"
 	"github.com/gatelodge/gatelodge/provider/clientauth"
 	"github.com/gatelodge/gatelodge/provider/oauth"
@@ -72,6 +73,9 @@ func (h *Handler) lookUp(w http.ResponseWriter, r *http.Request) (*lookup, error
 	state, err := h.Directory.Read(r.Context(), wanted)
 	if err != nil {
 		return nil, oauth.Unavailable(err)
+	}
+	if state.Client != nil {
+		web.EventOf(r.Context()).ClientID = state.Client.ID
 	}
 	if err := h.authenticate(r.Context(), credentials, state.Client); err != nil {
 		return nil, err

@@ -82,7 +82,6 @@ func (h *Handler) parse(w http.ResponseWriter, r *http.Request) (url.Values, cli
 	if err != nil {
 		return nil, clientauth.Credentials{}, err
 	}
-	web.EventOf(r.Context()).ClientID = credentials.ClientID
 	h.Directory.AllowOrigin(w, r, credentials.ClientID)
 	return form, credentials, nil
 }
