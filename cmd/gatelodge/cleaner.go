@@ -11,8 +11,9 @@ import (
 const (
 	cleanEvery = 5 * time.Minute
 	cleanBatch = 500
-	// cleanAtMost bounds the batches of one run.
-	cleanAtMost = 100
+	// cleanAtMost bounds the batches of one run: what a busy provider takes in
+	// until the next.
+	cleanAtMost = 1000
 )
 
 // cleaner deletes what has expired, in small batches beside the requests. It

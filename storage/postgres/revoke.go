@@ -45,9 +45,9 @@ func (db *DB) EndSession(ctx context.Context, session storage.Hash, at time.Time
 		hash(session), instant(at)))
 }
 
-// DeleteExpired implements [storage.Store]. Tokens go with their grant; a code
-// that was never redeemed takes its grant with it. What another node is deleting,
-// or a request holds, is left alone.
+// DeleteExpired implements [storage.Store]. Tokens go before their grant;
+// a code that was never redeemed takes its grant with it. What another node is
+// deleting, or a request holds, is left alone.
 func (db *DB) DeleteExpired(ctx context.Context, now time.Time, limit int) (int, error) {
 	deleted := 0
 	err := db.send(ctx, func(b *pgx.Batch) {
@@ -66,9 +66,15 @@ func (db *DB) DeleteExpired(ctx context.Context, now time.Time, limit int) (int,
 }
 
 var expired = []string{ //nolint:gochecknoglobals // a constant
+	// A grant can have thousands of used refresh tokens: they go before it.
+	`DELETE FROM refresh_tokens WHERE hash = ANY (ARRAY(
+		SELECT t.hash FROM grants g JOIN refresh_tokens t ON t.grant_id = g.id
+		WHERE g.expires_at <= $1::timestamptz ORDER BY g.expires_at
+		LIMIT $2::bigint FOR UPDATE OF t SKIP LOCKED))`,
 	`DELETE FROM grants WHERE id = ANY (ARRAY(
-		SELECT id FROM grants WHERE expires_at <= $1::timestamptz
-		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
+		SELECT id FROM grants g WHERE expires_at <= $1::timestamptz
+			AND NOT EXISTS (SELECT FROM refresh_tokens t WHERE t.grant_id = g.id)
+		ORDER BY expires_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
 	`DELETE FROM grants WHERE id = ANY (ARRAY(
 		SELECT grant_id FROM codes WHERE expires_at <= $1::timestamptz AND used_at IS NULL
 		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,

@@ -48,7 +48,7 @@ func (db *DB) EndSession(ctx context.Context, session storage.Hash, at time.Time
 	)
 }
 
-// DeleteExpired implements [storage.Store]. Tokens go with their grant; a code
+// DeleteExpired implements [storage.Store]. Tokens go before their grant; a code
 // that was never redeemed takes its grant with it.
 func (db *DB) DeleteExpired(ctx context.Context, now time.Time, limit int) (int, error) {
 	deleted := 0
@@ -70,8 +70,14 @@ func (db *DB) DeleteExpired(ctx context.Context, now time.Time, limit int) (int,
 }
 
 var expired = []string{ //nolint:gochecknoglobals // a constant
+	// A grant can have thousands of used refresh tokens: they go before it.
+	`DELETE FROM refresh_tokens WHERE hash IN (
+		SELECT t.hash FROM grants g JOIN refresh_tokens t ON t.grant_id = g.id
+		WHERE g.expires_at <= ? ORDER BY g.expires_at LIMIT ?)`,
 	`DELETE FROM grants WHERE id IN (
-		SELECT id FROM grants WHERE expires_at <= ? LIMIT ?)`,
+		SELECT id FROM grants g WHERE expires_at <= ?
+			AND NOT EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.grant_id = g.id)
+		ORDER BY expires_at LIMIT ?)`,
 	`DELETE FROM grants WHERE id IN (
 		SELECT grant_id FROM codes WHERE expires_at <= ? AND used_at IS NULL LIMIT ?)`,
 	`DELETE FROM access_tokens WHERE hash IN (

@@ -15,6 +15,7 @@ func expiry() tests {
 		"CleanUpDeletesGrantsNeverRedeemed": testCleanUpDeletesAbandoned,
 		"CleanUpDeletesTheRest":             testCleanUpDeletesRest,
 		"CleanUpIsBounded":                  testCleanUpIsBounded,
+		"CleanUpTakesALongFamilyBitByBit":   testCleanUpOfALongFamily,
 		"ParallelCleanUpsDoNotDisturb":      testParallelCleanUps,
 	}
 }
@@ -84,11 +85,26 @@ func testCleanUpDeletesRest(t *testing.T, s *suite) {
 
 func testCleanUpIsBounded(t *testing.T, s *suite) {
 	for range 5 {
-		s.refresh(t)
+		s.apply(t, storage.Write{Session: newSession(s.user.ID)})
 	}
 	for _, want := range []int{2, 2, 1, 0} {
 		equal(t, s.cleanUp(t, now.Add(time.Hour), 2), want)
 	}
+}
+
+// A grant that was refreshed for months does not go at once with thousands of
+// tokens, which would take longer than a request waits.
+func testCleanUpOfALongFamily(t *testing.T, s *suite) {
+	g, token := s.refresh(t)
+	for range 4 {
+		next := newRefresh(g)
+		ok(t, s.Apply(t.Context(), s.rotation(token, next, 0)))
+		token = next
+	}
+	for _, want := range []int{2, 2, 2, 0} { // five tokens, and the grant at last
+		equal(t, s.cleanUp(t, g.ExpiresAt, 2), want)
+	}
+	equal(t, s.read(t, storage.Wanted{GrantID: g.ID}), storage.State{})
 }
 
 func testParallelCleanUps(t *testing.T, s *suite) {
