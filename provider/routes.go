@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
@@ -26,7 +25,7 @@ type endpoints struct {
 // routes is the map of the product.
 func routes(d Deps, pages *consentui.Pages, e endpoints) http.Handler {
 	r := chi.NewRouter()
-	r.Use(web.Log(d.Log, d.Now), middleware.GetHead)
+	r.Use(web.Log(d.Log, d.Now))
 
 	// Public documents: any origin, cacheable, no database.
 	//   GET /.well-known/openid-configuration, /.well-known/oauth-authorization-server

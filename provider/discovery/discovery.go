@@ -76,9 +76,14 @@ func New(metadata Metadata, published Keys) (*Handler, error) {
 func (h *Handler) Routes(r chi.Router) {
 	r.Group(func(r chi.Router) {
 		r.Use(web.AnyOrigin)
-		r.Get("/.well-known/openid-configuration", h.serveMetadata)
-		r.Get("/.well-known/oauth-authorization-server", h.serveMetadata)
-		r.Get("/.well-known/jwks.json", h.serveKeys)
+		for path, serve := range map[string]http.HandlerFunc{
+			"/.well-known/openid-configuration":       h.serveMetadata,
+			"/.well-known/oauth-authorization-server": h.serveMetadata,
+			"/.well-known/jwks.json":                  h.serveKeys,
+		} {
+			r.Get(path, serve)
+			r.Head(path, serve)
+		}
 	})
 }
 

@@ -309,3 +309,23 @@ func TestSubjectIsPublic(t *testing.T) {
 		t.Errorf("got sub %v and %v", one["sub"], other["sub"])
 	}
 }
+
+// RFC 9110 §9.3.2: a HEAD is for caches that look at a document. It is safe, §9.2.1,
+// and so no way to ask for a code.
+func TestHeadIsForDocuments(t *testing.T) {
+	t.Parallel()
+	p := providertest.New(t, providertest.Options{})
+	for path, want := range map[string]int{
+		configuration: http.StatusOK,
+		jwks:          http.StatusOK,
+		"/authorize?" + providertest.AuthorizeParams(nil).Encode(): http.StatusMethodNotAllowed,
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodHead, p.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res := providertest.Do(t, providertest.Browser(t), r); res.StatusCode != want || res.Body != "" {
+			t.Errorf("%s: status %d, want %d, and %d bytes", path, res.StatusCode, want, len(res.Body))
+		}
+	}
+}
