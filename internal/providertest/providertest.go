@@ -205,11 +205,15 @@ func (p *Provider) SaveClient(ctx context.Context, t testing.TB, id string, m st
 	}
 }
 
-// Browser returns an HTTP client with cookies of its own that follows no
-// redirect.
+// Browser returns an HTTP client with cookies and connections of its own that
+// follows no redirect. Those of [http.DefaultTransport] are closed whenever a
+// parallel test closes its httptest.Server.
 func Browser(t testing.TB) *http.Client {
 	t.Helper()
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{
+		Transport:     transport,
 		Jar:           newJar(t),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}

@@ -205,20 +205,26 @@ func cookie(t *testing.T, p *providertest.Provider, browser *http.Client, name s
 // headers is what a browser's requests have beside the usual.
 type headers map[string]string
 
+// sender sends requests with its headers.
+type sender struct {
+	headers
+	http.RoundTripper
+}
+
 // RoundTrip implements [http.RoundTripper].
-func (h headers) RoundTrip(r *http.Request) (*http.Response, error) {
+func (s sender) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
-	for name, value := range h {
+	for name, value := range s.headers {
 		if r.Header.Set(name, value); name == "Host" {
 			r.Host = value
 		}
 	}
-	return http.DefaultTransport.RoundTrip(r)
+	return s.RoundTripper.RoundTrip(r)
 }
 
 // sending returns the browser, cookies and all, sending the headers.
 func sending(browser *http.Client, h headers) *http.Client {
 	b := *browser
-	b.Transport = h
+	b.Transport = sender{h, browser.Transport}
 	return &b
 }
