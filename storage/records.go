@@ -11,8 +11,14 @@ type Client struct {
 	// SecretHash is the peppered HMAC-SHA-256 of the secret; nil without one.
 	SecretHash []byte
 	Metadata   ClientMetadata
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
+	// RegistrationHash is of the registration access token with which the
+	// client manages itself; zero for one that the operator registered.
+	RegistrationHash Hash
+	// ExpiresAt is when a client that registered itself goes again, unless it
+	// has been used by then; zero for one that stays.
+	ExpiresAt time.Time
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
 
 // ClientMetadata is what a client registers, under the names of [RFC 7591 §2]
@@ -21,21 +27,61 @@ type Client struct {
 //
 // [RFC 7591 §2]: https://www.rfc-editor.org/rfc/rfc7591#section-2
 type ClientMetadata struct {
-	ClientName              string          `json:"client_name,omitempty"`
-	ClientURI               string          `json:"client_uri,omitempty"`
-	LogoURI                 string          `json:"logo_uri,omitempty"`
-	PolicyURI               string          `json:"policy_uri,omitempty"`
-	TosURI                  string          `json:"tos_uri,omitempty"`
-	Contacts                []string        `json:"contacts,omitempty"`
-	InitiateLoginURI        string          `json:"initiate_login_uri,omitempty"`
-	RedirectURIs            []string        `json:"redirect_uris,omitempty"`
-	ResponseTypes           []string        `json:"response_types,omitempty"`
-	GrantTypes              []string        `json:"grant_types,omitempty"`
-	TokenEndpointAuthMethod string          `json:"token_endpoint_auth_method,omitempty"`
-	Scope                   string          `json:"scope,omitempty"`
-	JWKS                    json.RawMessage `json:"jwks,omitempty"`
+	ClientName              string   `json:"client_name,omitempty"`
+	ClientURI               string   `json:"client_uri,omitempty"`
+	LogoURI                 string   `json:"logo_uri,omitempty"`
+	PolicyURI               string   `json:"policy_uri,omitempty"`
+	TosURI                  string   `json:"tos_uri,omitempty"`
+	Contacts                []string `json:"contacts,omitempty"`
+	ApplicationType         string   `json:"application_type,omitempty"`
+	SoftwareID              string   `json:"software_id,omitempty"`
+	SoftwareVersion         string   `json:"software_version,omitempty"`
+	InitiateLoginURI        string   `json:"initiate_login_uri,omitempty"`
+	RedirectURIs            []string `json:"redirect_uris,omitempty"`
+	ResponseTypes           []string `json:"response_types,omitempty"`
+	GrantTypes              []string `json:"grant_types,omitempty"`
+	Scope                   string   `json:"scope,omitempty"`
+	TokenEndpointAuthMethod string   `json:"token_endpoint_auth_method,omitempty"`
+	// TokenEndpointAuthSigningAlg is what assertions must be signed with; any
+	// that we accept if "".
+	TokenEndpointAuthSigningAlg string `json:"token_endpoint_auth_signing_alg,omitempty"`
+	// JWKSURI is where the client's keys are. Never beside JWKS.
+	JWKSURI string          `json:"jwks_uri,omitempty"`
+	JWKS    json.RawMessage `json:"jwks,omitempty"`
+
+	// SubjectType is "public" (the default) or "pairwise".
+	SubjectType         string `json:"subject_type,omitempty"`
+	SectorIdentifierURI string `json:"sector_identifier_uri,omitempty"`
+
 	// IDTokenSignedResponseAlg is RS256 unless registered otherwise.
-	IDTokenSignedResponseAlg string `json:"id_token_signed_response_alg,omitempty"`
+	IDTokenSignedResponseAlg    string `json:"id_token_signed_response_alg,omitempty"`
+	IDTokenEncryptedResponseAlg string `json:"id_token_encrypted_response_alg,omitempty"`
+	IDTokenEncryptedResponseEnc string `json:"id_token_encrypted_response_enc,omitempty"`
+	// UserinfoSignedResponseAlg makes userinfo a JWT; "" leaves it JSON.
+	UserinfoSignedResponseAlg    string `json:"userinfo_signed_response_alg,omitempty"`
+	UserinfoEncryptedResponseAlg string `json:"userinfo_encrypted_response_alg,omitempty"`
+	UserinfoEncryptedResponseEnc string `json:"userinfo_encrypted_response_enc,omitempty"`
+
+	// RequestURIs are where request objects may be fetched from.
+	RequestURIs                []string `json:"request_uris,omitempty"`
+	RequestObjectSigningAlg    string   `json:"request_object_signing_alg,omitempty"`
+	RequestObjectEncryptionAlg string   `json:"request_object_encryption_alg,omitempty"`
+	RequestObjectEncryptionEnc string   `json:"request_object_encryption_enc,omitempty"`
+	// RequireSignedRequestObject is [RFC 9101 §10.5].
+	//
+	// [RFC 9101 §10.5]: https://www.rfc-editor.org/rfc/rfc9101#section-10.5
+	RequireSignedRequestObject bool `json:"require_signed_request_object,omitempty"`
+
+	// DefaultMaxAge is in seconds; nil means any age.
+	DefaultMaxAge    *int     `json:"default_max_age,omitempty"`
+	RequireAuthTime  bool     `json:"require_auth_time,omitempty"`
+	DefaultACRValues []string `json:"default_acr_values,omitempty"`
+
+	PostLogoutRedirectURIs            []string `json:"post_logout_redirect_uris,omitempty"`
+	BackchannelLogoutURI              string   `json:"backchannel_logout_uri,omitempty"`
+	BackchannelLogoutSessionRequired  bool     `json:"backchannel_logout_session_required,omitempty"`
+	FrontchannelLogoutURI             string   `json:"frontchannel_logout_uri,omitempty"`
+	FrontchannelLogoutSessionRequired bool     `json:"frontchannel_logout_session_required,omitempty"`
 
 	// AccessTokenFormat is "jwt" (RFC 9068, the default) or "opaque".
 	AccessTokenFormat string `json:"access_token_format,omitempty"`
@@ -60,6 +106,10 @@ type User struct {
 	Identifiers []string
 	// PasswordHash is in PHC form; "" if the person has no password.
 	PasswordHash string
+	// PairwiseSalt is random and keeps the person's pairwise subs from being
+	// computed by others. The engine makes it and never changes it; what is
+	// given to SaveUser is ignored.
+	PairwiseSalt []byte
 	Claims       Claims
 	// DisabledAt is zero while the person may sign in.
 	DisabledAt time.Time
@@ -105,9 +155,10 @@ type Address struct {
 	Country       string `json:"country,omitempty"`
 }
 
-// Session is a browser in which a person is signed in.
+// Session is a browser in which a person is signed in. It keeps its ID for as
+// long as it is the same person, however often they prove it anew.
 type Session struct {
-	// ID is the sid: public, and not the cookie.
+	// ID is not the cookie, and no client learns it.
 	ID string
 	// Hash is of the cookie's value.
 	Hash   Hash
@@ -122,6 +173,42 @@ type Session struct {
 	EndedAt time.Time
 }
 
+// SessionClient is a client that a person has signed in to during a session,
+// which has to hear of its end.
+type SessionClient struct {
+	SessionID, ClientID string
+	// SID is the sid of the client's ID tokens: another one for each client, so
+	// that two cannot find out that it is the same browser.
+	SID string
+	// Subject is the sub that the client knows the person by.
+	Subject   string
+	CreatedAt time.Time
+}
+
+// LogoutNotice is a back-channel logout that a client has not confirmed yet.
+type LogoutNotice struct {
+	ID       string
+	ClientID string
+	// SID and Subject are what the client knows the session and the person by.
+	SID, Subject string
+	CreatedAt    time.Time
+	// Attempts is how often it has been tried before.
+	Attempts int
+}
+
+// InitialAccessToken lets its bearer register clients, [RFC 7591 §3].
+//
+// [RFC 7591 §3]: https://www.rfc-editor.org/rfc/rfc7591#section-3
+type InitialAccessToken struct {
+	// ID names it to the operator.
+	ID   string
+	Hash Hash
+	// Remaining is how many clients it can still register.
+	Remaining int
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
 // Grant is one authorization given to one client: the unit of revocation, on
 // which a code and all tokens that come of it hang.
 type Grant struct {
@@ -129,10 +216,15 @@ type Grant struct {
 	ClientID string
 	// UserID is "" for a grant to the client itself.
 	UserID string
-	// SessionID is the sid it was given in, "" if in none.
-	SessionID string
-	Scopes    []string
-	Audience  []string
+	// Subject is the sub that the client knows the person by; "" is UserID.
+	Subject string
+	// SessionID is the session it was given in, "" if in none, and SID the sid
+	// that the client knows that by.
+	SessionID, SID string
+	Scopes         []string
+	Audience       []string
+	// Claims is the request's claims parameter as JSON, "" without one.
+	Claims    string
 	AuthTime  time.Time
 	AMR       []string
 	CreatedAt time.Time

@@ -28,6 +28,8 @@ func (c *Config) check(mode Mode) {
 	c.checkLifetimes()
 	c.checkKeys()
 	c.checkPassword()
+	c.checkRegistration()
+	c.checkOutbound()
 	c.require(slices.Contains([]string{"json", "text"}, c.Log.Format), "log.format",
 		"must be json or text, is %q", c.Log.Format)
 }
@@ -68,6 +70,8 @@ func (c *Config) checkSecrets() {
 func (c *Config) checkAddrs() {
 	c.checkAddr("http.addr", c.HTTP.Addr)
 	c.checkAddr("ops.addr", c.Ops.Addr)
+	c.require((c.HTTP.TLSCertificate == "") == (c.HTTP.TLSKey == ""), "http.tls_key",
+		"goes with http.tls_certificate, and that with it")
 	c.require(c.HTTP.Addr != c.Ops.Addr, "ops.addr", "must differ from http.addr, both are %q", c.Ops.Addr)
 }
 
@@ -128,8 +132,8 @@ func (c *Config) checkLifetime(name string, d time.Duration) {
 
 func (c *Config) checkKeys() {
 	for _, algorithm := range c.Keys.Algorithms {
-		c.require(slices.Contains([]string{"RS256", "ES256", "EdDSA"}, algorithm), "keys.algorithms",
-			"must be of RS256, ES256 and EdDSA, has %q", algorithm)
+		c.require(slices.Contains([]string{"RS256", "ES256", "PS256", "EdDSA"}, algorithm), "keys.algorithms",
+			"must be of RS256, ES256, PS256 and EdDSA, has %q", algorithm)
 	}
 	// OpenID Connect Core §15.1 asks for RS256; our access tokens use ES256.
 	c.require(slices.Contains(c.Keys.Algorithms, "RS256") && slices.Contains(c.Keys.Algorithms, "ES256"),
@@ -146,4 +150,18 @@ func (c *Config) checkPassword() {
 	c.require(p.MemoryKiB >= 8*uint32(p.Threads), "password.memory_kib",
 		"must be at least 8 for each of password.threads, is %d", p.MemoryKiB)
 	c.require(p.Concurrency >= 0, "password.concurrency", "must not be negative, is %d", p.Concurrency)
+}
+
+func (c *Config) checkRegistration() {
+	r := c.Registration
+	c.require(slices.Contains([]string{"closed", "token", "open"}, r.Policy), "registration.policy",
+		"must be closed, token or open, is %q", r.Policy)
+	c.require(r.PerNetwork >= 1, "registration.per_network", "must be at least 1, is %d", r.PerNetwork)
+	c.require(r.Unused >= time.Hour, "registration.unused", "must be at least 1h, is %s", r.Unused)
+}
+
+func (c *Config) checkOutbound() {
+	o := c.Outbound
+	c.require(!o.HTTP || len(o.Allow) > 0, "outbound.http",
+		"is for the networks of outbound.allow only, which are not set")
 }

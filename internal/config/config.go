@@ -21,17 +21,20 @@ type Config struct {
 	Issuer string `yaml:"issuer"`
 	// Secret is what all keys are derived from that protect what is stored and
 	// what is sent out; PreviousSecrets are still recognised.
-	Secret          Secret    `yaml:"secret"`
-	PreviousSecrets []Secret  `yaml:"previous_secrets"`
-	HTTP            HTTP      `yaml:"http"`
-	Ops             Ops       `yaml:"ops"`
-	Database        Database  `yaml:"database"`
-	Lifetimes       Lifetimes `yaml:"lifetimes"`
-	Refresh         Refresh   `yaml:"refresh"`
-	Keys            Keys      `yaml:"keys"`
-	Password        Password  `yaml:"password"`
-	Grants          Grants    `yaml:"grants"`
-	Log             Log       `yaml:"log"`
+	Secret          Secret       `yaml:"secret"`
+	PreviousSecrets []Secret     `yaml:"previous_secrets"`
+	HTTP            HTTP         `yaml:"http"`
+	Ops             Ops          `yaml:"ops"`
+	Database        Database     `yaml:"database"`
+	Lifetimes       Lifetimes    `yaml:"lifetimes"`
+	Refresh         Refresh      `yaml:"refresh"`
+	Keys            Keys         `yaml:"keys"`
+	Password        Password     `yaml:"password"`
+	Grants          Grants       `yaml:"grants"`
+	Accounts        Accounts     `yaml:"accounts"`
+	Registration    Registration `yaml:"registration"`
+	Outbound        Outbound     `yaml:"outbound"`
+	Log             Log          `yaml:"log"`
 
 	// sources says where each setting that is not a default was found.
 	sources map[string]string
@@ -43,6 +46,10 @@ type HTTP struct {
 	Addr string `yaml:"addr"`
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+	// TLSCertificate and TLSKey are PEM files; without them, plain HTTP is
+	// spoken to the proxy in front.
+	TLSCertificate string `yaml:"tls_certificate"`
+	TLSKey         string `yaml:"tls_key"`
 }
 
 // Ops is the listener for those who run the provider.
@@ -96,6 +103,36 @@ type Grants struct {
 	// PasswordPublic also to those among them that have no secret.
 	Password       bool `yaml:"password"`
 	PasswordPublic bool `yaml:"password_public"`
+	// Implicit allows the response types that put tokens into the front channel
+	// (implicit and hybrid) to clients that are registered for them.
+	Implicit bool `yaml:"implicit"`
+}
+
+// Accounts is what people may do by themselves.
+type Accounts struct {
+	// SignUp lets everybody make an account.
+	SignUp bool `yaml:"sign_up"`
+}
+
+// Registration is dynamic client registration, RFC 7591.
+type Registration struct {
+	// Policy is "closed", "token" (with an initial access token) or "open".
+	Policy string `yaml:"policy"`
+	// PerNetwork is how many clients a network may register in a day.
+	PerNetwork int `yaml:"per_network"`
+	// Unused is how long a client is kept that nobody uses.
+	Unused time.Duration `yaml:"unused"`
+}
+
+// Outbound is whom the provider calls by itself: clients' jwks_uri, request_uri,
+// sector_identifier_uri, logo_uri and backchannel_logout_uri.
+type Outbound struct {
+	// CAFile has further certificate authorities to trust, in PEM.
+	CAFile string `yaml:"ca_file"`
+	// Allow are private networks that may be called nevertheless.
+	Allow []netip.Prefix `yaml:"allow"`
+	// HTTP allows plain http, to the allowed networks only.
+	HTTP bool `yaml:"http"`
 }
 
 // Log is what is logged and how.
@@ -122,9 +159,12 @@ func Default() *Config {
 			Session:      14 * day,
 			Request:      day,
 		},
-		Refresh:  Refresh{Grace: 30 * time.Second},
-		Keys:     Keys{Algorithms: []string{"RS256", "ES256"}, RotateEvery: 90 * day},
-		Password: Password{MemoryKiB: 19 * 1024, Time: 2, Threads: 1},
-		Log:      Log{Level: slog.LevelInfo},
+		Refresh:      Refresh{Grace: 30 * time.Second},
+		Keys:         Keys{Algorithms: []string{"RS256", "ES256", "PS256", "EdDSA"}, RotateEvery: 90 * day},
+		Password:     Password{MemoryKiB: 19 * 1024, Time: 2, Threads: 1},
+		Grants:       Grants{Implicit: true},
+		Registration: Registration{Policy: "closed", PerNetwork: 20, Unused: 7 * day},
+		Outbound:     Outbound{Allow: []netip.Prefix{}},
+		Log:          Log{Level: slog.LevelInfo},
 	}
 }
