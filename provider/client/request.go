@@ -26,6 +26,17 @@ func MayUse(c *storage.Client, grantType string) bool {
 	return slices.Contains(c.Metadata.GrantTypes, grantType)
 }
 
+// MayRespond reports whether the client is registered for the response type, the
+// order of whose values does not matter, [RFC 6749 §3.1.1].
+//
+// [RFC 6749 §3.1.1]: https://www.rfc-editor.org/rfc/rfc6749#section-3.1.1
+func MayRespond(c *storage.Client, responseType []string) bool {
+	requested := slices.Sorted(slices.Values(responseType))
+	return slices.ContainsFunc(c.Metadata.ResponseTypes, func(registered string) bool {
+		return slices.Equal(requested, slices.Sorted(strings.FieldsSeq(registered)))
+	})
+}
+
 // Scopes are those that the client may ask for: what it registered, or the
 // standard ones.
 func Scopes(c *storage.Client) []string {
