@@ -132,7 +132,7 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f, err := h.begin(r.Context(), form, h.Now(), h.Cookies.Session(r))
+	f, err := h.begin(r.Context(), form, h.Now(), h.sessionOf(r))
 	if err != nil {
 		return err
 	}
@@ -140,6 +140,14 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) error {
 		return h.refuse(w, r, f, err)
 	}
 	return h.next(w, r, f)
+}
+
+// sessionOf returns the session that the browser used last, zero if it has none.
+func (h *Handler) sessionOf(r *http.Request) storage.Hash {
+	if sessions := h.Cookies.Browser(r).Sessions(); len(sessions) > 0 {
+		return sessions[0]
+	}
+	return storage.Hash{}
 }
 
 // maxRequest is how long an encoded request may be, in bytes, so that a POST of

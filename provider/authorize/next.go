@@ -122,7 +122,9 @@ func (h *Handler) commit(w http.ResponseWriter, r *http.Request, f *flow) error 
 		return oauth.Unavailable(err)
 	}
 	if f.signIn != nil {
-		h.Cookies.SetSession(w, f.signIn.token, f.session.ExpiresAt)
+		browser := h.Cookies.Browser(r)
+		browser.Add(f.signIn.token, browser.Sessions()...)
+		browser.Save(w, f.session.ExpiresAt)
 		h.Cookies.RememberDevice(w, r, f.user.ID, f.signIn.identifier)
 	}
 	f.write, f.signIn = storage.Write{Now: f.write.Now}, nil

@@ -77,7 +77,7 @@ func (h *Handler) resume(r *http.Request, form url.Values, withSession bool) (*f
 	}
 	var cookie storage.Hash
 	if withSession {
-		cookie = h.Cookies.Session(r)
+		cookie = h.sessionOf(r)
 	}
 	f, err := h.begin(r.Context(), parameters, p.Started, cookie)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package session owns what the provider keeps in a browser: the cookie of the
-// session, the cookie that binds pending requests to the browser they began in,
+// Package session owns what the provider keeps in a browser: the cookie of its
+// sessions, the cookie that tells scripts when they change, the cookie that binds pending requests to the browser they began in,
 // and the cookie by which a person's device is known again. It knows nothing of
 // what a session holds: storage keeps that, under the token's hash.
 package session
@@ -18,6 +18,7 @@ import (
 // The names of the cookies, without the prefix that https adds.
 const (
 	sessionCookie = "gatelodge-session"
+	stateCookie   = "gatelodge-state"
 	browserCookie = "gatelodge-browser-" // and a random suffix
 	deviceCookie  = "gatelodge-device"
 )
@@ -53,28 +54,6 @@ type Cookies struct {
 	// Key seals the device cookie.
 	Key *secret.Key
 	Now func() time.Time
-}
-
-// Session returns the stored form of the session's token that the browser
-// presents, zero if it presents none.
-func (c *Cookies) Session(r *http.Request) storage.Hash {
-	value := c.read(r, sessionCookie)
-	if !wellFormed(value) {
-		return storage.Hash{}
-	}
-	return storage.HashOf(value)
-}
-
-// SetSession gives the browser the token of its session. It is to be called
-// once the session is stored: before, a failure would cost the browser the
-// session that it has.
-func (c *Cookies) SetSession(w http.ResponseWriter, token Token, expires time.Time) {
-	c.write(w, sessionCookie, token.value, expires)
-}
-
-// ClearSession takes the session's token from the browser.
-func (c *Cookies) ClearSession(w http.ResponseWriter) {
-	c.write(w, sessionCookie, "", time.Unix(1, 0))
 }
 
 // maxBindings bounds the values that a request is looked at for.
