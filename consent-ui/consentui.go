@@ -5,9 +5,15 @@
 //
 // The forms come back as POST:
 //
-//	/login         request, username, password
-//	/consent       request, decision (allow or deny)
-//	/login/switch  request: the person wants to use another account
+//	/login          request, username, password
+//	/login/choose   request, account: the value of the one chosen
+//	/login/switch   request: the person wants to sign in, to another account
+//	/sign-up/start  request: the person wants to create an account
+//	/sign-up        request, name, email, password
+//	/consent        request, decision (allow or deny)
+//	/logout         request, decision (sign-out or stay)
+//
+// The scripts are ECMAScript 5, so that they do not fail in an old browser.
 package consentui
 
 import (
@@ -44,7 +50,7 @@ func New(host string) (*Pages, error) {
 	if p.texts, err = loadTexts(); err != nil {
 		return nil, err
 	}
-	for _, page := range []Page{Login{}, Consent{}, Error{}, Expired{}, FormPost{}, Home{}} {
+	for _, page := range allPages() {
 		if err := p.load(page); err != nil {
 			return nil, err
 		}
@@ -52,6 +58,15 @@ func New(host string) (*Pages, error) {
 	return p, nil
 }
 
+func allPages() []Page {
+	return []Page{
+		Login{}, Choose{}, SignUp{}, Consent{}, Error{}, Expired{}, FormPost{},
+		SignOut{}, SigningOut{}, SignedOut{}, StillSignedIn{}, CheckSession{}, Home{},
+	}
+}
+
+// load parses a page's template. What it defines replaces what the layout does,
+// down to the layout itself.
 func (p *Pages) load(page Page) error {
 	t := template.New("layout.html").Funcs(p.funcs())
 	name := page.template()

@@ -3,15 +3,27 @@ package consentui
 import (
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
+	"strings"
 )
 
 func setHeaders(h http.Header, page Page) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Robots-Tag", "noindex")
+	if _, ok := page.(CheckSession); ok {
+		// Any application may frame it: it shows nothing that could be clicked.
+		h.Set("Cache-Control", "public, max-age=3600")
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; "+
+			"form-action 'none'; frame-ancestors *; base-uri 'none'")
+		h.Set("Referrer-Policy", "no-referrer")
+		return
+	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; "+
-		"img-src 'self' data:; form-action 'self'"+formTarget(page.leadsTo())+
+		"img-src 'self' data:"+frames(page)+"; form-action 'self'"+formTarget(page.leadsTo())+
 		"; frame-ancestors 'none'; base-uri 'none'")
-	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", referrerPolicy(page))
 	if page.leadsTo() == "" {
@@ -19,8 +31,56 @@ func setHeaders(h http.Header, page Page) {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	}
 	h.Set("Permissions-Policy", "publickey-credentials-get=(self), camera=(), geolocation=(), microphone=()")
-	h.Set("X-Robots-Tag", "noindex")
 }
+
+// frames returns the directive for the frames of a page that has any, after a
+// semicolon, or "".
+func frames(page Page) string {
+	p, ok := page.(SigningOut)
+	if !ok || len(p.FrameURIs) == 0 {
+		return ""
+	}
+	sources := frameSources(p.FrameURIs, frameOrigin)
+	if len(sources) > maxFrameSources {
+		sources = frameSources(p.FrameURIs, frameScheme)
+	}
+	if len(sources) == 0 {
+		return ""
+	}
+	return "; frame-src " + strings.Join(sources, " ")
+}
+
+// maxFrameSources keeps the header well below the 8 KB that proxies let through.
+const maxFrameSources = 50
+
+func frameSources(uris []string, source func(*url.URL) string) []string {
+	var sources []string
+	for _, uri := range uris {
+		u, err := url.Parse(uri)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" {
+			continue
+		}
+		if s := source(u); !slices.Contains(sources, s) {
+			sources = append(sources, s)
+		}
+	}
+	return sources
+}
+
+// plainHost is what the grammar of Content Security Policy knows as a host,
+// which has no IPv6 addresses, and what cannot end the directive.
+var plainHost = regexp.MustCompile(`^[A-Za-z0-9.-]{1,100}(:[0-9]{1,5})?$`)
+
+// frameOrigin is the source expression for the URL's origin, or for its scheme
+// if the origin cannot be said.
+func frameOrigin(u *url.URL) string {
+	if !plainHost.MatchString(u.Host) {
+		return frameScheme(u)
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Host)
+}
+
+func frameScheme(u *url.URL) string { return u.Scheme + ":" }
 
 // referrerPolicy keeps our addresses from everybody else. Under no-referrer our
 // own forms would come back with Origin: null; under same-origin the form_post

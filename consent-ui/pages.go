@@ -20,7 +20,8 @@ type Client struct {
 	// application".
 	Name string
 	// LogoURI is shown if it is a path of ours or a data: image. From another
-	// host it would tell that host who signs in where.
+	// host it would tell that host who signs in where. Initials stand for one
+	// that cannot be loaded.
 	LogoURI string
 	// URI, PolicyURI and TosURI are shown as links.
 	URI, PolicyURI, TosURI string
@@ -33,20 +34,71 @@ type Login struct {
 	Request string
 	// RedirectURI is where the request will be answered.
 	RedirectURI string
-	// Identifier fills in the field: what was entered before, or the login_hint.
+	// Identifier fills in the field: what was entered before, the login_hint, or
+	// whoever the id_token_hint demands.
 	Identifier string
 	Problem    Problem
+	// Again: the person is signed in, but the request demands that they sign in
+	// once more, by prompt=login or max_age.
+	Again bool
+	// SignUp: who has no account may create one.
+	SignUp bool
 }
 
-// Problem is why the login page is shown again.
+// Problem is why the login or the sign-up page is shown again.
 type Problem string
 
-// The problems. Who may not sign in is told ProblemDenied, for whatever reason.
+// The problems of both pages. Who may not sign in is told ProblemDenied, for
+// whatever reason.
 const (
 	ProblemNone        Problem = ""
 	ProblemDenied      Problem = "denied"
 	ProblemUnavailable Problem = "unavailable" // busy, or the database is down: try again
 )
+
+// The problems of the sign-up page alone.
+const (
+	ProblemName     Problem = "name"     // missing, too long, or not a text
+	ProblemEmail    Problem = "email"    // not an email address
+	ProblemTaken    Problem = "taken"    // somebody has an account with that email
+	ProblemPassword Problem = "password" // shorter than MinPassword, or too long
+)
+
+// MinPassword is how many characters a password has at least. The page says so;
+// the handler holds it.
+const MinPassword = 8
+
+// Choose asks which of the people who are signed in in this browser is meant:
+// prompt=select_account, [OpenID Connect Core §3.1.2.1].
+//
+// [OpenID Connect Core §3.1.2.1]: https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest
+type Choose struct {
+	Client Client
+	// Request is the sealed pending request.
+	Request string
+	// RedirectURI is where the request will be answered.
+	RedirectURI string
+	Accounts    []Account
+}
+
+// Account is somebody who can be chosen.
+type Account struct {
+	Person Person
+	// Value comes back when they are. It says nothing to anybody but us.
+	Value string
+}
+
+// SignUp asks for what an account needs.
+type SignUp struct {
+	Client Client
+	// Request is the sealed pending request.
+	Request string
+	// RedirectURI is where the request will be answered.
+	RedirectURI string
+	// Name and Email fill in the fields.
+	Name, Email string
+	Problem     Problem
+}
 
 // Consent asks whether the client may do what it asks for.
 type Consent struct {
@@ -116,22 +168,100 @@ type Parameter struct {
 	Name, Value string
 }
 
+// SignOut asks whether the person wants to be signed out, where nothing proves
+// it: [OpenID Connect RP-Initiated Logout §2].
+//
+// [OpenID Connect RP-Initiated Logout §2]: https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RPLogout
+type SignOut struct {
+	// Client is the application that asks. Without a name it is not known.
+	Client Client
+	// Request is the sealed logout request.
+	Request string
+	// ContinueURI is the post_logout_redirect_uri, "" if the person stays here.
+	ContinueURI string
+	// People are those who will be signed out.
+	People []Person
+}
+
+// SigningOut tells the applications in which the person was, each in a frame of
+// its own, and then goes on by itself: [OpenID Connect Front-Channel Logout §3].
+// It waits for all of them, or for 5 seconds.
+//
+// [OpenID Connect Front-Channel Logout §3]: https://openid.net/specs/openid-connect-frontchannel-1_0.html#OPLogout
+type SigningOut struct {
+	// Client is the application that is gone on to.
+	Client Client
+	// FrameURIs are the addresses that tell them, iss and sid included.
+	FrameURIs []string
+	// ContinueURI is the post_logout_redirect_uri with its state, or a path of
+	// ours. Without one the browser goes on to [SignedOutPath].
+	ContinueURI string
+}
+
+// SignedOutPath is where [SigningOut] goes by itself. GET shows [SignedOut].
+const SignedOutPath = "/logout"
+
+// SignedOut says that the person is signed out.
+type SignedOut struct {
+	// Client is the application that asked for it, if it is known.
+	Client Client
+	// ContinueURI is where a link leads back to, the Client's URI without it.
+	ContinueURI string
+}
+
+// StillSignedIn says that the person, when asked, wanted to stay signed in.
+type StillSignedIn struct {
+	// Client is the application that asked, if it is known.
+	Client Client
+	// ContinueURI is where a link leads back to, the Client's URI without it.
+	ContinueURI string
+}
+
+// CheckSession is the document that applications load in a frame to ask whether
+// the person is still signed in: [OpenID Connect Session Management §3.2]. It
+// shows nothing, and is the same for everybody.
+//
+// An answer compares the session_state with the base64url, without padding, of
+// the SHA-256 of client_id, the application's origin, the OP browser state and
+// the salt, with a space between each; a dot and the salt follow. A browser
+// without the cookie has the state "".
+//
+// [OpenID Connect Session Management §3.2]: https://openid.net/specs/openid-connect-session-1_0.html#OPiframe
+type CheckSession struct {
+	// Cookie is the name of the cookie that holds the OP browser state.
+	Cookie string
+}
+
 // Home says what this host is to somebody who came without an application.
 type Home struct{}
 
-func (Login) template() string    { return "login.html" }
-func (Consent) template() string  { return "consent.html" }
-func (Error) template() string    { return "error.html" }
-func (Expired) template() string  { return "expired.html" }
-func (FormPost) template() string { return "form_post.html" }
-func (Home) template() string     { return "home.html" }
+func (Login) template() string         { return "login.html" }
+func (Choose) template() string        { return "choose.html" }
+func (SignUp) template() string        { return "sign_up.html" }
+func (Consent) template() string       { return "consent.html" }
+func (Error) template() string         { return "error.html" }
+func (Expired) template() string       { return "expired.html" }
+func (FormPost) template() string      { return "form_post.html" }
+func (SignOut) template() string       { return "sign_out.html" }
+func (SigningOut) template() string    { return "signing_out.html" }
+func (SignedOut) template() string     { return "signed_out.html" }
+func (StillSignedIn) template() string { return "still_signed_in.html" }
+func (CheckSession) template() string  { return "check_session.html" }
+func (Home) template() string          { return "home.html" }
 
-func (p Login) leadsTo() string    { return p.RedirectURI }
-func (p Consent) leadsTo() string  { return p.RedirectURI }
-func (Error) leadsTo() string      { return "" }
-func (Expired) leadsTo() string    { return "" }
-func (p FormPost) leadsTo() string { return p.Action }
-func (Home) leadsTo() string       { return "" }
+func (p Login) leadsTo() string       { return p.RedirectURI }
+func (p Choose) leadsTo() string      { return p.RedirectURI }
+func (p SignUp) leadsTo() string      { return p.RedirectURI }
+func (p Consent) leadsTo() string     { return p.RedirectURI }
+func (Error) leadsTo() string         { return "" }
+func (Expired) leadsTo() string       { return "" }
+func (p FormPost) leadsTo() string    { return p.Action }
+func (p SignOut) leadsTo() string     { return p.ContinueURI }
+func (p SigningOut) leadsTo() string  { return p.ContinueURI }
+func (SignedOut) leadsTo() string     { return "" }
+func (StillSignedIn) leadsTo() string { return "" }
+func (CheckSession) leadsTo() string  { return "" }
+func (Home) leadsTo() string          { return "" }
 
 // NewScopes are those that were not allowed before.
 func (p Consent) NewScopes() []Scope { return p.scopes(false) }
@@ -147,6 +277,14 @@ func (p Consent) scopes(granted bool) []Scope {
 		}
 	}
 	return some
+}
+
+// Next is where the browser goes on to.
+func (p SigningOut) Next() string {
+	if p.ContinueURI == "" {
+		return SignedOutPath
+	}
+	return p.ContinueURI
 }
 
 // Destination is where the browser goes next, as people know it: a host, or the

@@ -39,7 +39,51 @@ func examples() map[string]Page {
 			Client: acme, Request: "sealed", RedirectURI: redirect,
 			Identifier: "ada@example.com", Problem: ProblemUnavailable,
 		},
-		"consent_empty": Consent{},
+		"login_again": Login{
+			Client: Client{Name: "Acme Notes", LogoURI: "/logo/acme"}, Request: "sealed", RedirectURI: redirect,
+			Identifier: "ada@example.com", Again: true, SignUp: true,
+		},
+		"choose_empty": Choose{},
+		"choose": Choose{
+			Client: acme, Request: "sealed", RedirectURI: redirect,
+			Accounts: []Account{{person, "1"}, {Person{Identifier: "grace@example.com"}, "2"}},
+		},
+		"sign_up_empty": SignUp{},
+		"sign_up":       SignUp{Client: acme, Request: "sealed", RedirectURI: redirect, Name: "Ada Lovelace"},
+		"sign_up_name":  SignUp{Client: acme, Request: "sealed", RedirectURI: redirect, Problem: ProblemName},
+		"sign_up_email": SignUp{
+			Client: acme, Request: "sealed", RedirectURI: redirect,
+			Name: "Ada Lovelace", Email: "ada@", Problem: ProblemEmail,
+		},
+		"sign_up_taken": SignUp{
+			Client: acme, Request: "sealed", RedirectURI: redirect,
+			Name: "Ada Lovelace", Email: "ada@example.com", Problem: ProblemTaken,
+		},
+		"sign_up_password": SignUp{
+			Client: acme, Request: "sealed", RedirectURI: redirect,
+			Name: "Ada Lovelace", Email: "ada@example.com", Problem: ProblemPassword,
+		},
+		"sign_up_unavailable": SignUp{
+			Client: acme, Request: "sealed", RedirectURI: redirect,
+			Name: "Ada Lovelace", Email: "ada@example.com", Problem: ProblemUnavailable,
+		},
+		"sign_out_empty": SignOut{},
+		"sign_out": SignOut{
+			Client: acme, Request: "sealed", ContinueURI: redirect,
+			People: []Person{person, {Identifier: "grace@example.com"}},
+		},
+		"signing_out_empty": SigningOut{},
+		"signing_out": SigningOut{
+			Client: acme, ContinueURI: "https://app.acme.example/bye?state=a b&c;d",
+			FrameURIs: []string{"https://app.acme.example/out?iss=https%3A%2F%2Fid.example&sid=1", "https://b.example/out"},
+		},
+		"signing_out_to_a_program": SigningOut{ContinueURI: "com.example.app:/bye?state=s"},
+		"signed_out_empty":         SignedOut{},
+		"signed_out":               SignedOut{Client: acme},
+		"still_signed_in_empty":    StillSignedIn{},
+		"still_signed_in":          StillSignedIn{Client: acme, ContinueURI: "https://app.acme.example/"},
+		"check_session":            CheckSession{Cookie: "__Host-state"},
+		"consent_empty":            Consent{},
 		"consent": Consent{
 			Client: Client{Name: "Acme Notes", URI: "https://acme.example"}, Request: "sealed",
 			RedirectURI: redirect, Person: person,
@@ -136,10 +180,12 @@ func TestPagesHaveNothingInline(t *testing.T) {
 	}
 }
 
+// fetched finds what a page has the browser fetch by itself.
+var fetched = regexp.MustCompile(`<(?:link|script|img)[^>]*\s(?:href|src)="([^"]*)"`)
+
 // Nothing on a page is fetched from another host, which would learn who signs in.
 func TestPagesAskNoOtherHost(t *testing.T) {
 	t.Parallel()
-	fetched := regexp.MustCompile(`<(?:link|script|img)[^>]*\s(?:href|src)="([^"]*)"`)
 	foreign := Client{Name: "Acme", LogoURI: "https://acme.example/logo.png"}
 	pages := examples()
 	pages["foreign logo"] = Login{Client: foreign}
@@ -148,7 +194,7 @@ func TestPagesAskNoOtherHost(t *testing.T) {
 	p := newPages(t)
 	for name, page := range pages {
 		for _, match := range fetched.FindAllStringSubmatch(render(t, p, page).Body.String(), -1) {
-			if !strings.HasPrefix(match[1], "/static/") && !strings.HasPrefix(match[1], "data:image/") {
+			if !regexp.MustCompile(`^(/static/|/logo/|data:image/)`).MatchString(match[1]) {
 				t.Errorf("%s fetches %q", name, match[1])
 			}
 		}
@@ -158,33 +204,41 @@ func TestPagesAskNoOtherHost(t *testing.T) {
 func TestFieldsHaveLabels(t *testing.T) {
 	t.Parallel()
 	input := regexp.MustCompile(`<input class="input" id="([^"]+)"`)
-	body := render(t, newPages(t), Login{}).Body.String()
-	fields := input.FindAllStringSubmatch(body, -1)
-	if len(fields) != 2 {
-		t.Fatalf("found %d fields, want 2", len(fields))
-	}
-	for _, field := range fields {
-		if !strings.Contains(body, `<label for="`+field[1]+`">`) {
-			t.Errorf("no label for %s", field[1])
+	p := newPages(t)
+	for page, want := range map[Page]int{Login{}: 2, SignUp{}: 3} {
+		body := render(t, p, page).Body.String()
+		fields := input.FindAllStringSubmatch(body, -1)
+		if len(fields) != want {
+			t.Errorf("%T has %d fields, want %d", page, len(fields), want)
+		}
+		for _, field := range fields {
+			if !strings.Contains(body, `<label for="`+field[1]+`">`) {
+				t.Errorf("%T has no label for %s", page, field[1])
+			}
 		}
 	}
 }
 
 // Of several elements with autofocus the browser takes the first, which need not
 // be the one meant; with a problem it is the summary, so that it is read out.
-func TestLoginFocusesOneElement(t *testing.T) {
+func TestFormsFocusOneElement(t *testing.T) {
 	t.Parallel()
 	p := newPages(t)
 	for name, page := range examples() {
-		login, ok := page.(Login)
-		if !ok {
+		var problem Problem
+		switch page := page.(type) {
+		case Login:
+			problem = page.Problem
+		case SignUp:
+			problem = page.Problem
+		default:
 			continue
 		}
 		body := render(t, p, page).Body.String()
 		if n := strings.Count(body, " autofocus>"); n != 1 {
 			t.Errorf("%s focuses %d elements", name, n)
 		}
-		if login.Problem != ProblemNone && !strings.Contains(body, `role="alert" tabindex="-1" autofocus>`) {
+		if problem != ProblemNone && !strings.Contains(body, `role="alert" tabindex="-1" autofocus>`) {
 			t.Errorf("%s does not focus the summary", name)
 		}
 	}
@@ -207,6 +261,17 @@ func TestWhatOthersWriteIsEscaped(t *testing.T) {
 			Code: attack, Description: attack, ClientID: attack, RedirectURI: attack, Registered: []string{attack},
 		}},
 		FormPost{Client: client, Action: "javascript:alert(1)", Parameters: []Parameter{{attack, attack}}},
+		Choose{Client: client, Request: attack, Accounts: []Account{{Person{attack, attack}, attack}}},
+		SignUp{Client: client, Request: attack, Name: attack, Email: attack},
+		SignOut{Client: client, Request: attack, People: []Person{{attack, attack}}},
+		SigningOut{
+			Client: client, ContinueURI: "javascript:alert(1)",
+			FrameURIs: []string{"javascript:alert(1)", `https://x.example/">`},
+		},
+		SigningOut{ContinueURI: `https://x.example/">`},
+		SignedOut{Client: client, ContinueURI: "javascript:alert(1)"},
+		StillSignedIn{Client: client},
+		CheckSession{Cookie: attack},
 	}
 	p := newPages(t)
 	for _, page := range pages {
@@ -236,9 +301,11 @@ func TestLoginPageStaysSmall(t *testing.T) {
 		t.Fatal(err)
 	}
 	size, requests := len(page), 1
-	for _, path := range p.static.paths {
-		size += fetch(p, path, "gzip").Body.Len()
-		requests++
+	for _, match := range fetched.FindAllStringSubmatch(render(t, p, examples()["login_denied"]).Body.String(), -1) {
+		if strings.HasPrefix(match[1], "/") {
+			size += fetch(p, match[1], "gzip").Body.Len()
+			requests++
+		}
 	}
 	t.Logf("%d bytes in %d requests", size, requests)
 	if size > 30_000 || requests > 4 {

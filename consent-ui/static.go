@@ -26,7 +26,12 @@ type staticFile struct {
 
 func loadStatic() (*static, error) {
 	s := &static{paths: map[string]string{}, files: map[string]staticFile{}}
-	for _, name := range []string{"style.css", "page.js", "icon.svg"} {
+	entries, err := files.ReadDir("static")
+	if err != nil {
+		return nil, fmt.Errorf("list the static files: %w", err)
+	}
+	for _, entry := range entries {
+		name := entry.Name()
 		content, err := files.ReadFile("static/" + name)
 		if err != nil {
 			return nil, fmt.Errorf("read a static file: %w", err)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -63,6 +65,8 @@ func (p *Pages) funcs() template.FuncMap {
 		"app":      p.appName,
 		"describe": p.describe,
 		"initials": initials,
+		"least":    func() string { return strconv.Itoa(MinPassword) },
+		"leave":    leave,
 		"logo":     logo,
 		"name":     func() string { return productName },
 		"web":      web,
@@ -106,6 +110,20 @@ func logo(c Client) template.URL {
 	}
 	return ""
 }
+
+// leave returns the address if a page may go on to it by itself: a path of ours,
+// the web, or a program with a scheme of its own, which has a dot in it, RFC 8252
+// §7.1. No script is among them.
+func leave(uri string) template.URL {
+	scheme, _, found := strings.Cut(uri, ":")
+	ours := strings.HasPrefix(uri, "/") && !strings.HasPrefix(uri, "//") && !strings.HasPrefix(uri, `/\`)
+	if ours || web(uri) != "" || found && privateScheme.MatchString(scheme) {
+		return template.URL(uri) //nolint:gosec // none of them runs in this page
+	}
+	return ""
+}
+
+var privateScheme = regexp.MustCompile(`^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+$`)
 
 // web returns the address if it is one of the web, else "".
 func web(uri string) string {

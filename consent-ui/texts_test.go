@@ -43,8 +43,8 @@ func TestTextsAreThoseThatTemplatesUse(t *testing.T) {
 }
 
 func isFile(name string) bool {
-	_, err := fs.Stat(files, "static/"+name)
-	return err == nil
+	found, err := fs.Glob(files, "*/"+name)
+	return err == nil && len(found) > 0
 }
 
 // OpenID Connect Core §5.4 and §11.
