@@ -30,7 +30,7 @@ func Form(r *http.Request, repeatable ...string) (url.Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parameters(encoded, repeatable)
+	return Parameters(encoded, repeatable...)
 }
 
 // Body reads an application/x-www-form-urlencoded body of at most MaxBody bytes
@@ -58,8 +58,8 @@ func Malformed(value string) bool {
 	return !utf8.ValidString(value) || strings.ContainsRune(value, 0)
 }
 
-// parameters parses an encoded body under the rules of [Form].
-func parameters(encoded string, repeatable []string) (url.Values, error) {
+// Parameters parses an encoded body, or a query, under the rules of [Form].
+func Parameters(encoded string, repeatable ...string) (url.Values, error) {
 	form, err := url.ParseQuery(encoded)
 	if err != nil {
 		return nil, oauth.Refuse(oauth.InvalidRequest, "the parameters are not properly encoded").Because(err)

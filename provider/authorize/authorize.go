@@ -83,17 +83,9 @@ func (h *Handler) Routes(r chi.Router) {
 	})
 }
 
-// ownForms refuses the forms that another site has sent. Ours have the issuer's
-// origin, whichever Host a proxy in between names.
+// ownForms refuses the forms that another site has sent.
 func (h *Handler) ownForms(next http.Handler) http.Handler {
-	protection := http.NewCrossOriginProtection()
-	if issuer, err := url.Parse(h.Issuer); err == nil {
-		_ = protection.AddTrustedOrigin(issuer.Scheme + "://" + issuer.Host)
-	}
-	protection.SetDenyHandler(web.Handle(h.page, func(http.ResponseWriter, *http.Request) error {
-		return oauth.Refuse(oauth.AccessDenied, "the form was sent by another site")
-	}))
-	return protection.Handler(next)
+	return web.OwnForms(h.Issuer, h.page)(next)
 }
 
 // flow is one authorization request on its way through the steps.
