@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
@@ -92,6 +94,20 @@ func New(d Deps) (http.Handler, error) {
 		userinfo:  &userinfo.Handler{Tokens: tokens, Directory: directory},
 		discovery: documents,
 	}), nil
+}
+
+// ClientPolicy is what the settings let clients be. Who lets the provider call
+// this machine is trying it out there, applications included.
+func ClientPolicy(c *config.Config) client.Policy {
+	loopback := func(p netip.Prefix) bool {
+		return p.Contains(netip.AddrFrom4([4]byte{127, 0, 0, 1})) || p.Contains(netip.IPv6Loopback())
+	}
+	return client.Policy{
+		Signing:  c.Keys.Algorithms,
+		Implicit: c.Grants.Implicit,
+		HTTP:     c.Outbound.HTTP,
+		Loopback: slices.ContainsFunc(c.Outbound.Allow, loopback),
+	}
 }
 
 func engineConfig(c *config.Config) engine.Config {

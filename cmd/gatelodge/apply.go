@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatelodge/gatelodge/internal/config"
 	"github.com/gatelodge/gatelodge/internal/seed"
+	"github.com/gatelodge/gatelodge/provider"
 )
 
 type applyCmd struct {
@@ -53,7 +54,7 @@ func (c *applyCmd) read(stdin io.Reader) ([]byte, error) {
 func (p *process) applier() *seed.Applier {
 	return &seed.Applier{
 		Store: p.db, Secrets: p.secrets, Hasher: p.hasher, Now: now,
-		Algorithms: p.keys.Algorithms(), Lookup: config.Lookup,
+		Policy: provider.ClientPolicy(p.config), Lookup: config.Lookup,
 	}
 }
 

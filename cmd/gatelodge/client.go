@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/gatelodge/gatelodge/provider"
 	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -104,8 +105,8 @@ func (c *clientCreateCmd) Run(ctx context.Context, env *environment) error {
 		if !client.ValidID(record.ID) {
 			return fmt.Errorf("--id: must be printable ASCII, is %q", record.ID)
 		}
-		if faults := client.Validate(record.Metadata, p.keys.Algorithms()); len(faults) > 0 {
-			return fmt.Errorf("the client cannot be registered so:\n  %s", strings.Join(faults, "\n  "))
+		if faults := client.Validate(record.Metadata, provider.ClientPolicy(p.config)); len(faults) > 0 {
+			return unregistrable(faults)
 		}
 		if err := p.scopesExist(ctx, c.Scope); err != nil {
 			return err
@@ -118,6 +119,14 @@ func (c *clientCreateCmd) Run(ctx context.Context, env *environment) error {
 		}
 		return p.saveWithSecret(ctx, env, record)
 	})
+}
+
+func unregistrable(faults []client.Fault) error {
+	lines := []string{"the client cannot be registered so:"}
+	for _, f := range faults {
+		lines = append(lines, f.String())
+	}
+	return errors.New(strings.Join(lines, "\n  "))
 }
 
 // scopesExist fails if one of the scopes does not, which would be ignored in

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatelodge/gatelodge/internal/providertest"
 	"github.com/gatelodge/gatelodge/internal/seed"
+	"github.com/gatelodge/gatelodge/provider"
 	"github.com/gatelodge/gatelodge/provider/account"
 	"github.com/gatelodge/gatelodge/resource"
 )
@@ -55,7 +56,7 @@ func demo(t *testing.T) *providertest.Provider {
 	}
 	applier := &seed.Applier{
 		Store: p.Store, Secrets: p.Secrets, Hasher: hasher, Now: p.Clock.Now,
-		Algorithms: p.Keys.Algorithms(), KeepUsers: true,
+		Policy: provider.ClientPolicy(p.Config), KeepUsers: true,
 	}
 	if _, err := applier.Apply(t.Context(), seed.Demo()); err != nil {
 		t.Fatal(err)

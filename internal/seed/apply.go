@@ -42,8 +42,8 @@ type Applier struct {
 	Secrets *secret.Keys
 	Hasher  *account.Hasher
 	Now     func() time.Time
-	// Algorithms are those that the provider signs with.
-	Algorithms []string
+	// Policy is what clients may be.
+	Policy client.Policy
 	// Lookup finds environment variables.
 	Lookup func(string) (string, bool)
 	// DryRun changes nothing and tells what would change.

@@ -8,6 +8,7 @@ import (
 	"github.com/gatelodge/gatelodge/internal/providertest"
 	"github.com/gatelodge/gatelodge/internal/seed"
 	"github.com/gatelodge/gatelodge/provider/account"
+	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/secret"
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -23,7 +24,8 @@ func newApplier(t *testing.T) *seed.Applier {
 		t.Fatal(err)
 	}
 	return &seed.Applier{
-		Store: providertest.SQLite(t), Secrets: secrets, Hasher: hasher, Algorithms: []string{"RS256", "ES256"},
+		Store: providertest.SQLite(t), Secrets: secrets, Hasher: hasher,
+		Policy: client.Policy{Signing: []string{"RS256", "ES256"}, Implicit: true},
 		Now:    func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) },
 		Lookup: func(string) (string, bool) { return "", false },
 	}

@@ -121,7 +121,7 @@ func (p *parser) clients(entries []clientEntry) {
 		}
 		p.expand(key+".client_secret", &e.ClientSecret)
 		e.ClientMetadata = client.Defaults(e.ClientMetadata)
-		for _, f := range client.Validate(e.ClientMetadata, p.Algorithms) {
+		for _, f := range client.Validate(e.ClientMetadata, p.Policy) {
 			p.fault(key, "%s", f)
 		}
 		switch has := client.HasSecret(e.ClientMetadata); {

@@ -1,31 +1,42 @@
 package client
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
-
-	"github.com/go-jose/go-jose/v4"
 
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-// Defaults fills in what [RFC 7591 §2] gives a default.
-//
-// [RFC 7591 §2]: https://www.rfc-editor.org/rfc/rfc7591#section-2
-func Defaults(m storage.ClientMetadata) storage.ClientMetadata {
-	if m.TokenEndpointAuthMethod == "" {
-		m.TokenEndpointAuthMethod = "client_secret_basic"
+// Policy is what a client's metadata depends on of what is configured.
+type Policy struct {
+	// Signing are the algorithms that the provider signs with.
+	Signing []string
+	// Implicit allows the response types with tokens in the front channel.
+	Implicit bool
+	// HTTP allows plain http for what the provider calls itself.
+	HTTP bool
+	// Loopback allows web applications with such response types on this machine.
+	// OpenID Connect Registration §2 forbids that; it is for trying things out.
+	Loopback bool
+}
+
+// Fault is one thing wrong with a client's metadata.
+type Fault struct {
+	// Member is its name in the metadata.
+	Member string
+	// Problem is a constant text of characters that an error_description can
+	// have.
+	Problem string
+	// Value is what was given, "" if that is of no help.
+	Value string
+}
+
+func (f Fault) String() string {
+	if f.Value == "" {
+		return f.Member + ": " + f.Problem
 	}
-	if len(m.GrantTypes) == 0 {
-		m.GrantTypes = []string{"authorization_code"}
-	}
-	if len(m.ResponseTypes) == 0 && slices.Contains(m.GrantTypes, "authorization_code") {
-		m.ResponseTypes = []string{"code"}
-	}
-	return m
+	return fmt.Sprintf("%s: %q %s", f.Member, f.Value, f.Problem)
 }
 
 // ValidID reports whether the text can be a client_id, [RFC 6749 Appendix A.1].
@@ -38,140 +49,54 @@ func HasSecret(m storage.ClientMetadata) bool {
 	return strings.HasPrefix(m.TokenEndpointAuthMethod, "client_secret_")
 }
 
-// Validate checks the metadata of a client, defaults filled in, for a provider
-// that signs with the algorithms, and returns all that is wrong with it, each
-// fault with the name of its member and what was expected.
-func Validate(m storage.ClientMetadata, algorithms []string) (faults []string) {
+// Validate checks the metadata of a client, defaults filled in, and returns all
+// that is wrong with it. Whether the scopes exist, and what stands behind a
+// sector_identifier_uri, is the caller's to check.
+func Validate(m storage.ClientMetadata, p Policy) []Fault {
 	v := &validation{}
-	v.oneOf("token_endpoint_auth_method", m.TokenEndpointAuthMethod,
-		"client_secret_basic", "client_secret_post", "private_key_jwt", "none")
-	for _, t := range m.GrantTypes {
-		v.oneOf("grant_types", t, "authorization_code", "refresh_token", "client_credentials", "password")
-	}
-	for _, t := range m.ResponseTypes {
-		v.oneOf("response_types", t, "code")
-	}
-	v.oneOf("id_token_signed_response_alg", m.IDTokenSignedResponseAlg, append([]string{""}, algorithms...)...)
-	v.oneOf("access_token_format", m.AccessTokenFormat, "", "jwt", "opaque")
-	v.grants(m)
-	v.redirectURIs(m)
+	v.bounds(m)
+	v.grants(m, p)
+	v.redirectURIs(m, p)
+	v.uris(m, p)
+	v.logout(m, p)
 	v.keys(m)
-	v.links(m)
+	v.algorithms(m, p)
 	v.scope(m.Scope)
-	if s := m.RefreshGraceSeconds; s != nil && (*s < 0 || *s > 3600) {
-		v.fault("refresh_grace_seconds", "must be between 0 and 3600")
+	v.oneOf("application_type", m.ApplicationType, "", "web", "native")
+	v.oneOf("subject_type", m.SubjectType, "", "public", Pairwise)
+	if m.SubjectType == Pairwise {
+		if _, err := SectorHost(m); err != nil {
+			v.fault("sector_identifier_uri", "", "a pairwise client without exactly one host in its redirect_uris needs it")
+		}
 	}
+	v.oneOf("access_token_format", m.AccessTokenFormat, "", "jwt", "opaque")
+	v.between("refresh_grace_seconds", m.RefreshGraceSeconds, 3600)
+	v.between("default_max_age", m.DefaultMaxAge, 1<<31-1)
 	return v.faults
 }
 
-type validation struct{ faults []string }
+type validation struct{ faults []Fault }
 
-func (v *validation) fault(member, format string, args ...any) {
-	v.faults = append(v.faults, member+": "+fmt.Sprintf(format, args...))
+func (v *validation) fault(member, value, problem string) {
+	const shown = 100
+	if len(value) > shown {
+		value = strings.ToValidUTF8(value[:shown], "") + "..."
+	}
+	v.faults = append(v.faults, Fault{Member: member, Problem: problem, Value: value})
 }
 
+// oneOf checks that the value is allowed; "" among those allowed is never named.
 func (v *validation) oneOf(member, value string, allowed ...string) {
 	if slices.Contains(allowed, value) {
 		return
 	}
-	named := slices.DeleteFunc(allowed, func(s string) bool { return s == "" })
-	v.fault(member, "must be %s, is %q", strings.Join(named, ", "), value)
+	named := slices.DeleteFunc(slices.Clone(allowed), func(s string) bool { return s == "" })
+	v.fault(member, value, "must be one of: "+strings.Join(named, ", "))
 }
 
-// grants checks that what belongs together is there together.
-func (v *validation) grants(m storage.ClientMetadata) {
-	code := slices.Contains(m.GrantTypes, "authorization_code")
-	if code != slices.Contains(m.ResponseTypes, "code") {
-		v.fault("response_types", "code goes with the grant type authorization_code, and that with it")
-	}
-	if code && len(m.RedirectURIs) == 0 {
-		v.fault("redirect_uris", "the grant type authorization_code needs at least one")
-	}
-	if m.TokenEndpointAuthMethod == "none" {
-		if slices.Contains(m.GrantTypes, "client_credentials") {
-			v.fault("grant_types", "a client that cannot authenticate may not have client_credentials")
-		}
-		if m.RequirePKCE != nil && !*m.RequirePKCE {
-			v.fault("require_pkce", "a client that cannot authenticate needs it")
-		}
-	}
-}
-
-func (v *validation) redirectURIs(m storage.ClientMetadata) {
-	for _, uri := range m.RedirectURIs {
-		if problem := redirectProblem(uri); problem != "" {
-			v.fault("redirect_uris", "%q %s", uri, problem)
-		}
-	}
-}
-
-// redirectProblem says why a redirect URI cannot be registered, [RFC 9700 §2.1]
-// and [RFC 8252 §7]; "" if it can.
-//
-// [RFC 9700 §2.1]: https://www.rfc-editor.org/rfc/rfc9700#section-2.1
-// [RFC 8252 §7]: https://www.rfc-editor.org/rfc/rfc8252#section-7
-func redirectProblem(uri string) string {
-	u, err := url.Parse(uri)
-	switch {
-	case err != nil || !u.IsAbs() || strings.ContainsFunc(uri, unprintable):
-		return "is not an absolute URI"
-	case strings.Contains(uri, "#"):
-		return "must not have a fragment"
-	case u.User != nil || strings.Contains(u.Host, "@"):
-		return "must not have a user"
-	case strings.Contains(uri, "*"):
-		return "must not have a wildcard: each URI is registered by itself"
-	case u.Scheme != strings.SplitN(uri, ":", 2)[0]:
-		return "must have its scheme in lower case"
-	case u.Scheme == "https" && u.Hostname() != "":
-		return ""
-	case u.Scheme == "http" && isLoopback(u.Hostname()):
-		return ""
-	case u.Scheme == "http" || u.Scheme == "https":
-		return "must be https, or http on 127.0.0.1, [::1] or localhost"
-	case !strings.Contains(u.Scheme, "."):
-		return "must be https, or have a scheme of the app's own with a dot in it, such as com.example.app"
-	}
-	return ""
-}
-
-func unprintable(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }
-
-func isLoopback(host string) bool {
-	return host == "127.0.0.1" || host == "::1" || host == "localhost"
-}
-
-func (v *validation) keys(m storage.ClientMetadata) {
-	if m.TokenEndpointAuthMethod == "private_key_jwt" && len(m.JWKS) == 0 {
-		v.fault("jwks", "private_key_jwt needs the client's public keys")
-	}
-	if len(m.JWKS) == 0 {
-		return
-	}
-	var set jose.JSONWebKeySet
-	if err := json.Unmarshal(m.JWKS, &set); err != nil || len(set.Keys) == 0 {
-		v.fault("jwks", "must be a JWK Set with at least one key")
-		return
-	}
-	for _, key := range set.Keys {
-		if !key.Valid() || !key.IsPublic() {
-			v.fault("jwks", "must have valid public keys only")
-			return
-		}
-	}
-}
-
-func (v *validation) links(m storage.ClientMetadata) {
-	for member, uri := range map[string]string{
-		"client_uri": m.ClientURI, "logo_uri": m.LogoURI, "policy_uri": m.PolicyURI, "tos_uri": m.TosURI,
-	} {
-		u, err := url.Parse(uri)
-		if uri != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
-			v.fault(member, "must be a web address, is %q", uri)
-		}
-	}
-	if u, err := url.Parse(m.InitiateLoginURI); m.InitiateLoginURI != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
-		v.fault("initiate_login_uri", "must be https, is %q", m.InitiateLoginURI)
+func (v *validation) between(member string, value *int, most int) {
+	if value != nil && (*value < 0 || *value > most) {
+		v.fault(member, "", fmt.Sprintf("must be between 0 and %d", most))
 	}
 }
 
@@ -181,7 +106,7 @@ func (v *validation) links(m storage.ClientMetadata) {
 func (v *validation) scope(scope string) {
 	for s := range strings.FieldsSeq(scope) {
 		if !ValidScope(s) {
-			v.fault("scope", "%q has characters that a scope cannot have", s)
+			v.fault("scope", s, "has characters that a scope cannot have")
 		}
 	}
 }
