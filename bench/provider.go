@@ -22,6 +22,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider"
 	"github.com/gatelodge/gatelodge/provider/account"
 	"github.com/gatelodge/gatelodge/provider/keys"
+	"github.com/gatelodge/gatelodge/provider/outbound"
 	"github.com/gatelodge/gatelodge/provider/secret"
 	"github.com/gatelodge/gatelodge/storage"
 	"github.com/gatelodge/gatelodge/storage/postgres"
@@ -121,8 +122,12 @@ func newHandler(ctx context.Context, s settings, store storage.Store, issuer str
 	if err := seed(ctx, store, secrets, hasher); err != nil {
 		return nil, err
 	}
+	calls, err := outbound.New(outbound.Config{Now: now})
+	if err != nil {
+		return nil, err
+	}
 	return provider.New(provider.Deps{
-		Config: c, Store: store, Keys: ring, Secrets: secrets, Hasher: hasher, Log: log, Now: now,
+		Config: c, Store: store, Keys: ring, Secrets: secrets, Hasher: hasher, Outbound: calls, Log: log, Now: now,
 	})
 }
 

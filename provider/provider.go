@@ -26,6 +26,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/engine"
 	"github.com/gatelodge/gatelodge/provider/keys"
 	"github.com/gatelodge/gatelodge/provider/oauth"
+	"github.com/gatelodge/gatelodge/provider/outbound"
 	"github.com/gatelodge/gatelodge/provider/secret"
 	"github.com/gatelodge/gatelodge/provider/session"
 	"github.com/gatelodge/gatelodge/provider/token"
@@ -40,8 +41,10 @@ type Deps struct {
 	Keys    *keys.Ring
 	Secrets *secret.Keys
 	Hasher  *account.Hasher
-	Log     *slog.Logger
-	Now     func() time.Time
+	// Outbound calls what clients register.
+	Outbound *outbound.Client
+	Log      *slog.Logger
+	Now      func() time.Time
 	// Dev shows developers on error pages what was wrong with a request.
 	Dev bool
 }

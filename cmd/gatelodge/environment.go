@@ -12,6 +12,7 @@ import (
 	"github.com/gatelodge/gatelodge/internal/config"
 	"github.com/gatelodge/gatelodge/provider/account"
 	"github.com/gatelodge/gatelodge/provider/keys"
+	"github.com/gatelodge/gatelodge/provider/outbound"
 	"github.com/gatelodge/gatelodge/provider/secret"
 	"github.com/gatelodge/gatelodge/storage"
 	"github.com/gatelodge/gatelodge/storage/postgres"
@@ -54,6 +55,7 @@ type process struct {
 	secrets *secret.Keys // nil if there is no secret, which only Admin allows
 	keys    *keys.Ring   // nil without secrets
 	hasher  *account.Hasher
+	calls   *outbound.Client
 }
 
 // open opens everything for a command that may run beside a server.
@@ -108,6 +110,12 @@ func (env *environment) build(ctx context.Context, mode config.Mode) (*process, 
 	if err != nil {
 		return nil, err
 	}
+	p.calls, err = outbound.New(outbound.Config{
+		CAFile: c.Outbound.CAFile, Allow: c.Outbound.Allow, HTTP: c.Outbound.HTTP, Now: now,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("outbound.ca_file: %w", err)
+	}
 	if p.db, err = openDatabase(ctx, c, mode); err != nil {
 		return nil, err
 	}
@@ -160,9 +168,9 @@ func newLog(c *config.Config, mode config.Mode, w io.Writer) *slog.Logger {
 
 // close closes everything, and waits for what still runs.
 func (p *process) close() error {
-	var err error
+	err := p.calls.Close()
 	if p.keys != nil {
-		err = p.keys.Close()
+		err = errors.Join(err, p.keys.Close())
 	}
 	if e := p.db.Close(); e != nil {
 		err = errors.Join(err, fmt.Errorf("close the database: %w", e))

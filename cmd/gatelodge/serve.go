@@ -92,7 +92,7 @@ func (p *process) open(ctx context.Context, e *entrance, c *cleaner, before hook
 	}
 	handler, err := provider.New(provider.Deps{
 		Config: p.config, Store: p.db, Keys: p.keys, Secrets: p.secrets, Hasher: p.hasher,
-		Log: p.log, Now: now, Dev: p.mode == config.Dev,
+		Outbound: p.calls, Log: p.log, Now: now, Dev: p.mode == config.Dev,
 	})
 	if err != nil {
 		return err

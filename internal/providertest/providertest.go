@@ -17,6 +17,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/account"
 	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/keys"
+	"github.com/gatelodge/gatelodge/provider/outbound"
 	"github.com/gatelodge/gatelodge/provider/secret"
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -125,8 +126,15 @@ func New(t testing.TB, o Options) *Provider {
 		t.Fatal(err)
 	}
 	p.fixtures(t, hasher)
+	calls, err := outbound.New(outbound.Config{
+		CAFile: p.Config.Outbound.CAFile, Allow: p.Config.Outbound.Allow, HTTP: p.Config.Outbound.HTTP, Now: p.Clock.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	handler, err := provider.New(provider.Deps{
-		Config: p.Config, Store: o.Store, Keys: p.Keys, Secrets: secrets, Hasher: hasher, Log: log, Now: p.Clock.Now,
+		Config: p.Config, Store: o.Store, Keys: p.Keys, Secrets: secrets, Hasher: hasher, Outbound: calls,
+		Log: log, Now: p.Clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -136,6 +144,7 @@ func New(t testing.TB, o Options) *Provider {
 	t.Cleanup(func() {
 		p.Close()
 		_ = p.Keys.Close()
+		_ = calls.Close()
 	})
 	return p
 }
