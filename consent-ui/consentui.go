@@ -60,8 +60,19 @@ func New(host string) (*Pages, error) {
 
 func allPages() []Page {
 	return []Page{
-		Login{}, Choose{}, SignUp{}, Consent{}, Error{}, Expired{}, FormPost{},
-		SignOut{}, SigningOut{}, SignedOut{}, StillSignedIn{}, CheckSession{}, Home{},
+		Login{},
+		Choose{},
+		SignUp{},
+		Consent{},
+		Error{},
+		Expired{},
+		FormPost{},
+		SignOut{},
+		SigningOut{},
+		SignedOut{},
+		StillSignedIn{},
+		CheckSession{},
+		Home{},
 	}
 }
 
