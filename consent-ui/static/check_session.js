@@ -122,7 +122,7 @@
 
   window.addEventListener("message", function (event) {
     // A frame without an origin has none that the answer could be sent to.
-    if (event.source && event.origin && event.origin !== "null") {
+    if (event.source && event.source !== window && event.origin !== "null") {
       event.source.postMessage(answer(event.data, event.origin), event.origin);
     }
   });
