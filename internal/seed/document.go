@@ -157,6 +157,7 @@ func (p *parser) users(entries []userEntry) {
 		for _, identifier := range identifiers {
 			p.unique(seen, key, "username or email", identifier)
 		}
+		p.claims(key, &e.Claims)
 		p.expand(key+".password", &e.Password)
 		p.expand(key+".password_hash", &e.PasswordHash)
 		if e.Password != "" && e.PasswordHash != "" {
