@@ -307,7 +307,7 @@ type ResourceServer struct {
 type SigningKey struct {
 	// ID is the kid.
 	ID        string
-	Algorithm string // "RS256", "ES256", "EdDSA"
+	Algorithm string // "RS256", "PS256", "ES256", "EdDSA"
 	// PublicJWK is the public key as a JSON Web Key.
 	PublicJWK []byte
 	// SealedKey is the private key in PKCS #8, sealed.

@@ -32,7 +32,7 @@ func (keyListCmd) Run(ctx context.Context, env *environment) error {
 }
 
 type keyRotateCmd struct {
-	Algorithm string `arg:"" optional:"" help:"RS256, ES256 or EdDSA (default: each that is configured)."`
+	Algorithm string `arg:"" optional:"" help:"RS256, PS256, ES256 or EdDSA (default: each that is configured)."`
 }
 
 // Run adds keys, beside a running provider or without one.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -107,7 +108,7 @@ func ours(prefix string) bool {
 	}
 	alg, kid := prefix[:i], prefix[i:]
 	_, err := b64.DecodeString(kid)
-	return err == nil && (alg == head("RS256", "") || alg == head("ES256", "") || alg == head("EdDSA", ""))
+	return err == nil && slices.ContainsFunc(signatures(), func(s string) bool { return alg == head(s, "") })
 }
 
 // JWKS returns the JWK Set of all published keys, [RFC 7517 §5], and its

@@ -1,6 +1,10 @@
 package keys
 
 import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -13,7 +17,7 @@ import (
 
 func TestSignedTokenIsVerified(t *testing.T) {
 	t.Parallel()
-	algs := []string{"RS256", "ES256", "EdDSA"}
+	algs := []string{"RS256", "PS256", "ES256", "EdDSA"}
 	r := newRing(t, Config{Algorithms: algs}, newStore(t), &clock{})
 	for _, alg := range algs {
 		token, err := r.Sign(t.Context(), alg, "JWT", map[string]int{"n": 1})
@@ -31,7 +35,7 @@ func TestSignedTokenIsVerified(t *testing.T) {
 // the type asked for, to the byte.
 func TestForgedTokensAreRefused(t *testing.T) {
 	t.Parallel()
-	r := newRing(t, Config{Algorithms: []string{"RS256", "ES256"}}, newStore(t), &clock{})
+	r := newRing(t, Config{Algorithms: []string{"RS256", "PS256", "ES256"}}, newStore(t), &clock{})
 	token := sign(t, r, "ES256")
 	kid := kidOf(t, token)
 	parts := strings.Split(token, ".")
@@ -48,6 +52,24 @@ func TestForgedTokensAreRefused(t *testing.T) {
 	}
 	jwk := string(signed.jwk)
 	rsaKid := kidOf(t, sign(t, r, "RS256"))
+	// salted returns a token of PS256 whose salt has the length, or of RS256 if -1.
+	pssKey := r.current.Load().newest("PS256")
+	salted := func(length int) string {
+		input := encode([]byte(head("PS256", pssKey.ID)+tail("at+jwt"))) + "." + parts[1]
+		digest := sha256.Sum256([]byte(input))
+		var options crypto.SignerOpts = crypto.SHA256
+		if length >= 0 {
+			options = &rsa.PSSOptions{SaltLength: length, Hash: crypto.SHA256}
+		}
+		signature, err := pssKey.private.Sign(rand.Reader, digest[:], options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return input + "." + encode(signature)
+	}
+	if _, err := r.Verify(t.Context(), salted(sha256.Size), "at+jwt"); err != nil {
+		t.Error(err)
+	}
 	hmac, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: signed.jwk},
 		(&jose.SignerOptions{}).WithType("at+jwt").WithHeader("kid", kid))
 	if err != nil {
@@ -71,6 +93,8 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		"alg none":          encode([]byte(`{"alg":"none","kid":"`+kid+`","typ":"at+jwt"}`)) + "." + parts[1] + ".",
 		"public key HMAC":   hs256,
 		"another algorithm": with(`{"alg":"RS256","kid":"` + kid + `","typ":"at+jwt"}`),
+		"salt too long":     salted(sha256.Size + 1),
+		"RS256 as PS256":    salted(-1),
 		"another key":       with(`{"alg":"RS256","kid":"` + rsaKid + `","typ":"at+jwt"}`),
 		"unknown kid":       with(`{"alg":"ES256","kid":"` + strings.Repeat("A", 43) + `","typ":"at+jwt"}`),
 		"no kid":            with(`{"alg":"ES256","typ":"at+jwt"}`),
@@ -96,7 +120,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 // No character of a token can be another, the last ones included.
 func TestAlteredTokenIsRefused(t *testing.T) {
 	t.Parallel()
-	r := newRing(t, Config{Algorithms: []string{"ES256", "EdDSA"}}, newStore(t), &clock{})
+	r := newRing(t, Config{Algorithms: []string{"ES256", "EdDSA", "PS256"}}, newStore(t), &clock{})
 	for _, alg := range r.Algorithms() {
 		token := sign(t, r, alg)
 		for i := range len(token) {
@@ -164,7 +188,7 @@ var claims = map[string]any{
 }
 
 func BenchmarkSign(b *testing.B) {
-	for _, alg := range []string{"ES256", "EdDSA", "RS256"} {
+	for _, alg := range []string{"ES256", "EdDSA", "RS256", "PS256"} {
 		r := newRing(b, Config{Algorithms: []string{alg}}, newStore(b), &clock{})
 		payload, err := json.Marshal(claims)
 		if err != nil {
@@ -191,7 +215,7 @@ func BenchmarkSign(b *testing.B) {
 }
 
 func BenchmarkVerify(b *testing.B) {
-	for _, alg := range []string{"ES256", "EdDSA", "RS256"} {
+	for _, alg := range []string{"ES256", "EdDSA", "RS256", "PS256"} {
 		r := newRing(b, Config{Algorithms: []string{alg}}, newStore(b), &clock{})
 		token := sign(b, r, alg)
 		b.Run(alg, func(b *testing.B) {

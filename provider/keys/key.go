@@ -22,7 +22,7 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-// rsaBits is the size of RS256 keys. Larger ones sign several times slower.
+// rsaBits is the size of RSA keys. Larger ones sign several times slower.
 const rsaBits = 2048
 
 // key is a signing key, opened.
@@ -56,7 +56,7 @@ func (r *Ring) generate(alg string) (storage.SigningKey, error) {
 	if err != nil {
 		return storage.SigningKey{}, fmt.Errorf("encode %s key: %w", alg, err)
 	}
-	sealed := r.seal.Seal(pkcs8, []byte(kid))
+	sealed := r.seal.Seal(pkcs8, bound(alg, kid))
 	return storage.SigningKey{ID: kid, Algorithm: alg, PublicJWK: jwk, SealedKey: sealed}, nil
 }
 
@@ -64,10 +64,10 @@ func (r *Ring) generate(alg string) (storage.SigningKey, error) {
 // Everything that we trust comes out of the sealed value, so that who can write
 // to the database, but lacks the secret, cannot publish a key as ours.
 func (r *Ring) open(record storage.SigningKey, known *snapshot) (*key, error) {
-	if k := known.find(record.ID); k != nil && k.resealed == nil {
+	if k := known.find(record.ID); k != nil && k.Algorithm == record.Algorithm && k.resealed == nil {
 		return &key{SigningKey: record, private: k.private, jwk: k.jwk, verified: k.verified}, nil
 	}
-	pkcs8, err := r.seal.Open(record.SealedKey, []byte(record.ID))
+	pkcs8, err := r.seal.Open(record.SealedKey, bound(record.Algorithm, record.ID))
 	if err != nil {
 		return nil, fmt.Errorf("not sealed under a configured secret: %w", err)
 	}
@@ -76,7 +76,7 @@ func (r *Ring) open(record storage.SigningKey, known *snapshot) (*key, error) {
 		return nil, errors.New("not a private key in PKCS #8") // err could quote it
 	}
 	private, ok := parsed.(crypto.Signer)
-	if !ok || algorithmOf(private) != record.Algorithm {
+	if !ok || !fits(private, record.Algorithm) {
 		return nil, fmt.Errorf("not a key for %s", record.Algorithm)
 	}
 	kid, jwk, err := publicJWK(record.Algorithm, private)
@@ -86,16 +86,28 @@ func (r *Ring) open(record storage.SigningKey, known *snapshot) (*key, error) {
 	if kid != record.ID {
 		return nil, errors.New("id is not the key's thumbprint")
 	}
-	resealed, err := r.seal.Reseal(record.SealedKey, []byte(record.ID))
+	resealed, err := r.seal.Reseal(record.SealedKey, bound(record.Algorithm, record.ID))
 	if err != nil {
 		return nil, err
 	}
 	return &key{SigningKey: record, private: private, jwk: jwk, verified: newVerified(), resealed: resealed}, nil
 }
 
+// bound is what the sealed key is bound to. An RSA key does what its record says,
+// so this must not be altered; only one key of ES256, RS256 and EdDSA each fits,
+// and these were sealed under their kid alone before there were others.
+func bound(alg, kid string) []byte {
+	switch alg {
+	case "RS256", "ES256", "EdDSA":
+		return []byte(kid)
+	default:
+		return []byte(alg + " " + kid)
+	}
+}
+
 func newPrivateKey(alg string) (crypto.Signer, error) {
 	switch alg {
-	case "RS256":
+	case "RS256", "PS256":
 		return rsa.GenerateKey(rand.Reader, rsaBits)
 	case "ES256":
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -107,19 +119,18 @@ func newPrivateKey(alg string) (crypto.Signer, error) {
 	}
 }
 
-// algorithmOf returns the one algorithm that we use the key with.
-func algorithmOf(private crypto.Signer) string {
+// fits reports whether the key is of the kind that the algorithm needs.
+func fits(private crypto.Signer, alg string) bool {
 	switch p := private.(type) {
 	case *rsa.PrivateKey:
-		return "RS256"
+		return alg == "RS256" || alg == "PS256"
 	case *ecdsa.PrivateKey:
-		if p.Curve == elliptic.P256() {
-			return "ES256"
-		}
+		return p.Curve == elliptic.P256() && alg == "ES256"
 	case ed25519.PrivateKey:
-		return "EdDSA"
+		return alg == "EdDSA"
+	default:
+		return false
 	}
-	return ""
 }
 
 // publicJWK returns the public key as a JSON Web Key, and its kid: the
@@ -140,6 +151,9 @@ func publicJWK(alg string, private crypto.Signer) (kid string, encoded []byte, e
 	return jwk.KeyID, encoded, nil
 }
 
+// pss are the options of PS256: a salt as long as the hash, RFC 7518 §3.5.
+var pss = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256} //nolint:gochecknoglobals // does not change
+
 // sign signs as [RFC 7518 §3] and RFC 8037 §3.1 say for the key's algorithm.
 //
 // [RFC 7518 §3]: https://www.rfc-editor.org/rfc/rfc7518#section-3
@@ -158,6 +172,9 @@ func (k *key) sign(input []byte) ([]byte, error) {
 	case ed25519.PrivateKey: // hashes for itself
 		return ed25519.Sign(private, input), nil
 	default:
+		if k.Algorithm == "PS256" {
+			return private.Sign(rand.Reader, digest[:], pss)
+		}
 		return private.Sign(rand.Reader, digest[:], crypto.SHA256)
 	}
 }
@@ -187,6 +204,9 @@ func (k *key) check(input []byte, digest [sha256.Size]byte, signature []byte) bo
 	case ed25519.PublicKey:
 		return ed25519.Verify(public, input, signature)
 	case *rsa.PublicKey:
+		if k.Algorithm == "PS256" {
+			return rsa.VerifyPSS(public, crypto.SHA256, digest[:], signature, pss) == nil
+		}
 		return rsa.VerifyPKCS1v15(public, crypto.SHA256, digest[:], signature) == nil
 	default:
 		return false

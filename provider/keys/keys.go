@@ -51,8 +51,8 @@ type Store interface {
 
 // Config says which keys there are and when they change.
 type Config struct {
-	// Algorithms are those to sign with, of "RS256", "ES256" and "EdDSA". The
-	// default is RS256 and ES256.
+	// Algorithms are those to sign with, of "RS256", "PS256", "ES256" and "EdDSA".
+	// The default is RS256 and ES256.
 	Algorithms []string
 	// KeepAfter is how long a key is published after its successor has begun
 	// to sign: longer than the longest token lives. 0 means DefaultKeepAfter.
@@ -91,6 +91,9 @@ func New(cfg Config, store Store, secrets *secret.Keys, now func() time.Time, lo
 	r.current.Store(&snapshot{})
 	return r
 }
+
+// signatures are the algorithms that we can sign with.
+func signatures() []string { return []string{"RS256", "PS256", "ES256", "EdDSA"} }
 
 // Algorithms returns the algorithms that the ring signs with.
 func (r *Ring) Algorithms() []string { return r.cfg.Algorithms }
@@ -147,13 +150,8 @@ func (r *Ring) records(ctx context.Context) ([]storage.SigningKey, error) {
 // maintain writes what is due, and reports whether that changed the keys.
 func (r *Ring) maintain(ctx context.Context) (changed bool, err error) {
 	now, keys := r.now(), r.current.Load()
-	for _, alg := range r.cfg.Algorithms {
-		if newest := keys.newest(alg); newest == nil || r.due(newest, now) {
-			if err := r.add(ctx, alg, newest, now); err != nil {
-				return false, err
-			}
-			changed = true
-		}
+	if changed, err = r.addDue(ctx, keys, now); err != nil {
+		return false, err
 	}
 	for _, k := range keys.all {
 		if k.resealed != nil {
@@ -171,6 +169,22 @@ func (r *Ring) maintain(ctx context.Context) (changed bool, err error) {
 		changed = true
 	}
 	return changed, nil
+}
+
+// addDue adds the keys that are missing or due, and reports whether there were
+// any. It makes them at once: at the first start there are several of RSA, which
+// take their time.
+func (r *Ring) addDue(ctx context.Context, keys *snapshot, now time.Time) (any bool, err error) {
+	failed := make([]error, len(r.cfg.Algorithms))
+	var making sync.WaitGroup
+	for i, alg := range r.cfg.Algorithms {
+		if newest := keys.newest(alg); newest == nil || r.due(newest, now) {
+			any = true
+			making.Go(func() { failed[i] = r.add(ctx, alg, newest, now) })
+		}
+	}
+	making.Wait()
+	return any, errors.Join(failed...)
 }
 
 // due reports whether the newest key of its algorithm needs a successor.

@@ -92,7 +92,7 @@ func published(tb testing.TB, r *Ring) []string {
 
 func kidOf(tb testing.TB, token string) string {
 	tb.Helper()
-	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.EdDSA})
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -167,13 +167,13 @@ func TestPreviousKeyIsPublishedUntilItsTokensExpire(t *testing.T) {
 func TestPrivateKeysAreSealedAtRest(t *testing.T) {
 	t.Parallel()
 	store := newStore(t)
-	r := newRing(t, Config{Algorithms: []string{"RS256", "ES256", "EdDSA"}}, store, &clock{})
+	r := newRing(t, Config{Algorithms: []string{"RS256", "PS256", "ES256", "EdDSA"}}, store, &clock{})
 	records, err := store.SigningKeys(t.Context())
-	if err != nil || len(records) != 3 {
+	if err != nil || len(records) != 4 {
 		t.Fatal(len(records), err)
 	}
 	for _, record := range records {
-		pkcs8, err := r.seal.Open(record.SealedKey, []byte(record.ID))
+		pkcs8, err := r.seal.Open(record.SealedKey, bound(record.Algorithm, record.ID))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +196,7 @@ func TestPrivateKeysAreSealedAtRest(t *testing.T) {
 // RFC 7638: the kid is the thumbprint, and everything published is for signing.
 func TestPublishedKeysVerifyWithGoJose(t *testing.T) {
 	t.Parallel()
-	algs := []string{"RS256", "ES256", "EdDSA"}
+	algs := []string{"RS256", "PS256", "ES256", "EdDSA"}
 	r := newRing(t, Config{Algorithms: algs}, newStore(t), &clock{})
 	body, _ := r.JWKS()
 	var set jose.JSONWebKeySet
@@ -457,6 +457,25 @@ func TestForeignKeyInTheDatabaseIsRefused(t *testing.T) {
 	r := New(es256, store, secrets(t, masterSecret), c.Now, slog.New(slog.DiscardHandler))
 	if err := r.Load(t.Context()); !errors.Is(err, secret.ErrOpen) {
 		t.Errorf("loaded a foreign key: %v", err)
+	}
+}
+
+// An RSA key does one thing only, whatever who can write to the database makes of
+// its record.
+func TestKeyWithAnotherAlgorithmIsRefused(t *testing.T) {
+	t.Parallel()
+	r := newRing(t, Config{Algorithms: []string{"RS256", "PS256"}}, newStore(t), &clock{})
+	for name, known := range map[string]*snapshot{"known": r.current.Load(), "new": {}} {
+		for alg, other := range map[string]string{"PS256": "RS256", "RS256": "PS256"} {
+			record := r.current.Load().newest(alg).SigningKey
+			if _, err := r.open(record, known); err != nil {
+				t.Error(err)
+			}
+			record.Algorithm = other
+			if _, err := r.open(record, known); !errors.Is(err, secret.ErrOpen) {
+				t.Errorf("%s: %s as %s: %v", name, alg, other, err)
+			}
+		}
 	}
 }
 
