@@ -91,6 +91,9 @@ type Options struct {
 	Log io.Writer
 	// Secrets is the master secret; that of most tests if nil.
 	Secrets *secret.Keys
+	// TLS has the provider speak it, with the certificate of httptest, for
+	// 127.0.0.1, which is a certificate authority of its own.
+	TLS bool
 	// Argon2 is how passwords are hashed: as cheaply as can be unless set.
 	Argon2 account.Argon2
 }
@@ -112,6 +115,9 @@ func New(t testing.TB, o Options) *Provider {
 	p.Config = config.Default()
 	p.Server = httptest.NewUnstartedServer(nil)
 	p.Config.Issuer = "http://" + p.Listener.Addr().String()
+	if o.TLS {
+		p.Config.Issuer = "https://" + p.Listener.Addr().String()
+	}
 	if o.Configure != nil {
 		o.Configure(p.Config)
 	}
@@ -140,7 +146,11 @@ func New(t testing.TB, o Options) *Provider {
 		t.Fatal(err)
 	}
 	p.Server.Config.Handler = handler
-	p.Start()
+	if o.TLS {
+		p.StartTLS()
+	} else {
+		p.Start()
+	}
 	t.Cleanup(func() {
 		p.Close()
 		_ = p.Keys.Close()
@@ -216,7 +226,7 @@ func (p *Provider) SaveClient(ctx context.Context, t testing.TB, id string, m st
 
 // Browser returns an HTTP client with cookies and connections of its own that
 // follows no redirect. Those of [http.DefaultTransport] are closed whenever a
-// parallel test closes its httptest.Server.
+// parallel test closes its [httptest.Server].
 func Browser(t testing.TB) *http.Client {
 	t.Helper()
 	transport := &http.Transport{}
