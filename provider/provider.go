@@ -66,6 +66,7 @@ func New(d Deps) (http.Handler, error) {
 	directory := client.NewDirectory(d.Store, d.Now)
 	clientAuth := &clientauth.Authenticator{
 		Secrets:   client.SecretKey(d.Secrets),
+		Keys:      client.NewKeys(d.Outbound),
 		Audiences: []string{issuer, issuer + "/token", issuer + "/introspect", issuer + "/revoke"},
 		Now:       d.Now,
 	}

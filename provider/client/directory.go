@@ -72,7 +72,7 @@ func (d *Directory) Read(ctx context.Context, wanted storage.Wanted) (storage.St
 	case state.Client != nil:
 		d.remember(state.Client)
 	default:
-		d.forget(wanted.ClientID)
+		d.Forget(wanted.ClientID)
 	}
 	return state, nil
 }
@@ -114,7 +114,9 @@ func (d *Directory) remember(c *storage.Client) {
 	d.clients[c.ID] = fresh[*storage.Client]{c, d.now().Add(Freshness)}
 }
 
-func (d *Directory) forget(id string) {
+// Forget forgets the client, which has changed or gone: this node at least knows
+// at once.
+func (d *Directory) Forget(id string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.clients, id)

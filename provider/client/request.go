@@ -76,7 +76,8 @@ func ScopeExists(catalogue *storage.Catalogue, scope string) bool {
 // [RFC 8707 §2], which must be registered; without any, the resource servers of
 // the granted scopes; and if these have none, the issuer itself. It fails with
 // invalid_target for a resource that the client has no business with: one of
-// whose scopes it is registered for none.
+// whose scopes it is registered for none, or one without scopes if the client
+// has registered itself.
 //
 // [RFC 8707 §2]: https://www.rfc-editor.org/rfc/rfc8707#section-2
 func Audience(c *storage.Client, catalogue *storage.Catalogue, granted, resources []string, issuer string) ([]string, error) {
@@ -120,5 +121,8 @@ func mayTarget(c *storage.Client, catalogue *storage.Catalogue, resource string)
 		}
 		scoped = true
 	}
-	return !scoped
+	// Who asks for no scope of an API is let in by the API itself. Its operator has
+	// not counted on clients that nobody has looked at.
+	selfRegistered := c.RegistrationHash != storage.Hash{}
+	return !scoped && !selfRegistered
 }

@@ -69,22 +69,3 @@ func TestSectorHost(t *testing.T) {
 		}
 	}
 }
-
-// RFC 6749 §3.1.1: the order of the values does not matter; which were registered
-// does.
-func TestMayRespondIgnoresOrder(t *testing.T) {
-	t.Parallel()
-	c := &storage.Client{Metadata: storage.ClientMetadata{ResponseTypes: []string{"code", "code id_token token"}}}
-	for _, requested := range [][]string{{"code"}, {"token", "code", "id_token"}, {"code", "id_token", "token"}} {
-		if !client.MayRespond(c, requested) {
-			t.Errorf("%q was refused", requested)
-		}
-	}
-	for _, requested := range [][]string{
-		nil, {"token"}, {"id_token"}, {"code", "id_token"}, {"code", "code"}, {"code", "code", "id_token", "token"},
-	} {
-		if client.MayRespond(c, requested) {
-			t.Errorf("%q was not registered", requested)
-		}
-	}
-}

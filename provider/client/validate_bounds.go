@@ -28,8 +28,8 @@ func limits(member string) (elements, size int) {
 		return 10, maxText
 	case "request_uris": // OpenID Connect Core §6.2 has the length
 		return 10, 512
-	case "scope":
-		return 1, 4096
+	case "scope", "jwks": // certificates are long
+		return 20, 4096
 	default:
 		return 100, maxURI
 	}
@@ -53,18 +53,27 @@ func (v *validation) bounds(m storage.ClientMetadata) {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		elements, size := limits(name)
-		switch value := members[name].(type) {
-		case string:
-			v.text(name, value, size)
-		case []any:
-			if len(value) > elements {
-				v.fault(name, "", fmt.Sprintf("must have at most %d elements", elements))
-			}
-			for _, element := range value {
-				text, _ := element.(string)
-				v.text(name, text, size)
-			}
+		v.bound(name, members[name])
+	}
+}
+
+// bound checks a member, whose value may have further ones in it: jwks.
+func (v *validation) bound(member string, value any) {
+	elements, size := limits(member)
+	switch value := value.(type) {
+	case string:
+		v.text(member, value, size)
+	case []any:
+		if len(value) > elements {
+			v.fault(member, "", fmt.Sprintf("must have at most %d elements", elements))
+		}
+		for _, element := range value {
+			v.bound(member, element)
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			v.text(member, name, size)
+			v.bound(member, value[name])
 		}
 	}
 }

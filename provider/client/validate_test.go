@@ -331,6 +331,9 @@ func TestEverythingIsBounded(t *testing.T) {
 		"a long contact": {func(m *storage.ClientMetadata) { m.Contacts = []string{strings.Repeat("a", 257)} }, false},
 		"any acr":        {func(m *storage.ClientMetadata) { m.DefaultACRValues = []string{"urn:unheard:of"} }, true},
 		"many scopes":    {func(m *storage.ClientMetadata) { m.Scope = strings.Repeat("a ", 2100) }, false},
+		"a NUL in a key": {func(m *storage.ClientMetadata) {
+			m.JWKS = json.RawMessage(strings.Replace(publicKey, `"kty"`, `"kid":"a\u0000","kty"`, 1))
+		}, false},
 		"too much": {func(m *storage.ClientMetadata) {
 			for i := range 40 {
 				m.RedirectURIs = append(m.RedirectURIs, "https://a.example/"+strings.Repeat("a", 1900)+strconv.Itoa(i))

@@ -1,13 +1,16 @@
 package clientauth
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"slices"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -81,8 +84,10 @@ func parse(assertion string) (*jose.JSONWebSignature, error) {
 // [RFC 7523 §3]. That it is presented only once is decided by the write.
 //
 // [RFC 7523 §3]: https://www.rfc-editor.org/rfc/rfc7523#section-3
-func (a *Authenticator) checkAssertion(assertion string, client *storage.Client) (*storage.Assertion, error) {
-	payload, err := verify(assertion, client.Metadata.JWKS)
+func (a *Authenticator) checkAssertion(
+	ctx context.Context, assertion string, client *storage.Client,
+) (*storage.Assertion, error) {
+	payload, err := a.verify(ctx, assertion, client)
 	if err != nil {
 		return nil, err
 	}
@@ -114,28 +119,20 @@ func (a *Authenticator) checkAssertion(assertion string, client *storage.Client)
 
 func seconds(s float64) time.Time { return time.UnixMicro(int64(s * 1e6)).UTC() }
 
-// verify checks the signature with the key that kid names, or with each key
-// that fits when it names none.
-func verify(assertion string, jwks []byte) ([]byte, error) {
-	jws, err := parse(assertion)
-	if err != nil {
-		return nil, refuse("the assertion is not a JWS with an accepted algorithm")
+// verify returns the claims if the client signed them. Keys that cannot be
+// fetched are the client's to mend: it is refused, while an outage of ours is none
+// of its business.
+func (a *Authenticator) verify(ctx context.Context, assertion string, c *storage.Client) ([]byte, error) {
+	algorithms := Algorithms()
+	if alg := c.Metadata.TokenEndpointAuthSigningAlg; alg != "" {
+		algorithms = []string{alg}
 	}
-	var set jose.JSONWebKeySet
-	if err := json.Unmarshal(jwks, &set); err != nil {
-		return nil, refuse("the client has no usable jwks")
+	payload, _, err := a.Keys.Verify(ctx, c, assertion, algorithms)
+	switch {
+	case errors.Is(err, client.ErrSignature), errors.Is(err, client.ErrUnreachable):
+		return nil, refuse(reason(err.Error()))
+	case err != nil:
+		return nil, oauth.Unavailable(err)
 	}
-	header := jws.Signatures[0].Protected
-	for _, key := range set.Keys {
-		if header.KeyID != "" && header.KeyID != key.KeyID {
-			continue
-		}
-		if key.Algorithm != "" && key.Algorithm != header.Algorithm {
-			continue
-		}
-		if payload, err := jws.Verify(key.Key); err == nil {
-			return payload, nil
-		}
-	}
-	return nil, refuse("the assertion's signature does not fit a key of the client")
+	return payload, nil
 }

@@ -5,10 +5,12 @@ package clientauth
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"net/url"
 	"time"
 
+	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/secret"
 	"github.com/gatelodge/gatelodge/storage"
@@ -95,6 +97,8 @@ func decoded(s string) string {
 type Authenticator struct {
 	// Secrets is the key that client secrets are hashed with.
 	Secrets *secret.Key
+	// Keys are what assertions are verified with.
+	Keys *client.Keys
 	// Audiences are what an assertion may be addressed to: the issuer and the
 	// endpoints.
 	Audiences []string
@@ -103,11 +107,12 @@ type Authenticator struct {
 
 // Check makes sure that the credentials are the client's, which is nil if there
 // is none with that id. For private_key_jwt it returns the assertion, which the
-// caller's write must consume. All refusals are alike: invalid_client.
+// caller's write must consume. All refusals are alike: invalid_client. An outage
+// of ours is temporarily_unavailable.
 //
 // The two ways to send a secret are equally good proof of it, so that a client
 // that is registered for one of them may use the other.
-func (a *Authenticator) Check(c Credentials, client *storage.Client) (*storage.Assertion, error) {
+func (a *Authenticator) Check(ctx context.Context, c Credentials, client *storage.Client) (*storage.Assertion, error) {
 	if client == nil {
 		return nil, refuse("no such client")
 	}
@@ -121,7 +126,7 @@ func (a *Authenticator) Check(c Credentials, client *storage.Client) (*storage.A
 		if c.assertion == "" {
 			return nil, refuse("the client must authenticate with private_key_jwt")
 		}
-		return a.checkAssertion(c.assertion, client)
+		return a.checkAssertion(ctx, c.assertion, client)
 	default:
 		for _, s := range c.secrets {
 			if a.Secrets.Verify(client.SecretHash, []byte(client.ID), []byte(s)) {

@@ -20,7 +20,7 @@ import (
 func FuzzIdentify(f *testing.F) {
 	keys := providertest.New(f, providertest.Options{}).Secrets
 	authenticator := &clientauth.Authenticator{
-		Secrets: client.SecretKey(keys), Audiences: []string{"https://op.example"}, Now: time.Now,
+		Secrets: client.SecretKey(keys), Keys: client.NewKeys(nil), Audiences: []string{"https://op.example"}, Now: time.Now,
 	}
 	for _, seed := range []struct{ authorization, body string }{
 		{basic("client", "secret"), ""},
@@ -52,7 +52,7 @@ func FuzzIdentify(f *testing.F) {
 			t.Error("accepted without a client_id")
 		}
 		for _, method := range []string{"client_secret_basic", "private_key_jwt", ""} {
-			_, err := authenticator.Check(credentials, &storage.Client{
+			_, err := authenticator.Check(t.Context(), credentials, &storage.Client{
 				ID: credentials.ClientID, SecretHash: client.HashSecret(keys, credentials.ClientID, secretNobodySends),
 				Metadata: storage.ClientMetadata{TokenEndpointAuthMethod: method, JWKS: []byte(`{"keys":[{}]}`)},
 			})

@@ -117,7 +117,7 @@ func (e *Engine) begin(ctx context.Context, r TokenRequest) (*work, error) {
 	if state.Client != nil {
 		web.EventOf(ctx).ClientID = state.Client.ID
 	}
-	assertion, err := e.ClientAuth.Check(r.Credentials, state.Client)
+	assertion, err := e.ClientAuth.Check(ctx, r.Credentials, state.Client)
 	if err != nil {
 		return nil, err
 	}

@@ -96,7 +96,7 @@ func (h *Handler) lookUp(w http.ResponseWriter, r *http.Request) (*lookup, error
 // authenticate checks the client's credentials, and consumes its assertion if
 // it sent one.
 func (h *Handler) authenticate(ctx context.Context, c clientauth.Credentials, known *storage.Client) error {
-	assertion, err := h.ClientAuth.Check(c, known)
+	assertion, err := h.ClientAuth.Check(ctx, c, known)
 	if err != nil || assertion == nil {
 		return err
 	}
