@@ -110,11 +110,8 @@ func (env *environment) build(ctx context.Context, mode config.Mode) (*process, 
 	if err != nil {
 		return nil, err
 	}
-	p.calls, err = outbound.New(outbound.Config{
-		CAFile: c.Outbound.CAFile, Allow: c.Outbound.Allow, HTTP: c.Outbound.HTTP, Now: now,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("outbound.ca_file: %w", err)
+	if p.calls, err = newCalls(c.Outbound); err != nil {
+		return nil, err
 	}
 	if p.db, err = openDatabase(ctx, c, mode); err != nil {
 		return nil, err
@@ -141,6 +138,15 @@ func (p *process) useSecrets() (err error) {
 		RotateEvery: p.config.Keys.RotateEvery,
 	}, p.db, p.secrets, now, p.log)
 	return nil
+}
+
+// newCalls returns who makes the provider's own calls.
+func newCalls(c config.Outbound) (*outbound.Client, error) {
+	calls, err := outbound.New(outbound.Config{CAFile: c.CAFile, Allow: c.Allow, HTTP: c.HTTP, Now: now})
+	if err != nil {
+		return nil, fmt.Errorf("outbound.ca_file: %w", err)
+	}
+	return calls, nil
 }
 
 func openDatabase(ctx context.Context, c *config.Config, mode config.Mode) (database, error) {

@@ -22,17 +22,29 @@ type serveCmd struct {
 // Run serves until it is asked to stop.
 func (c *serveCmd) Run(ctx context.Context, env *environment) error {
 	if c.Check {
-		settings, err := config.Load(env.path, config.Serve)
-		if err == nil {
-			_, _ = fmt.Fprintf(env.stdout, "The configuration is right. The issuer is %s\n", settings.Issuer)
-		}
-		return err
+		return check(env)
 	}
 	p, err := env.build(ctx, config.Serve)
 	if err != nil {
 		return err
 	}
 	return errors.Join(p.serve(ctx, nil), p.close())
+}
+
+// check says whether the settings are right, and the files that they name.
+func check(env *environment) error {
+	settings, err := config.Load(env.path, config.Serve)
+	if err != nil {
+		return err
+	}
+	if _, err := loadCertificate(settings.HTTP, nil, now); err != nil {
+		return err
+	}
+	if _, err := newCalls(settings.Outbound); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(env.stdout, "The configuration is right. The issuer is %s\n", settings.Issuer)
+	return nil
 }
 
 // hook is what a command does once the database is ready and before the
@@ -50,6 +62,10 @@ const (
 // serve runs the public and the ops listener until the context ends.
 func (p *process) serve(ctx context.Context, before hook) error {
 	collectLess()
+	cert, err := loadCertificate(p.config.HTTP, p.log, now)
+	if err != nil {
+		return err
+	}
 	public, err := listen(ctx, "http.addr", p.config.HTTP.Addr)
 	if err != nil {
 		return err
@@ -62,6 +78,11 @@ func (p *process) serve(ctx context.Context, before hook) error {
 	cleaner := &cleaner{store: p.db, log: p.log, now: now}
 	entrance := newEntrance(p.log)
 	front, ops := server(entrance), server(state.routes())
+	if cert != nil {
+		front.TLSConfig = cert.settings()
+		// Handshakes fail all the time, with whoever looks for open ports.
+		front.ErrorLog = slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)
+	}
 	failed := make(chan error, len(public)+len(private))
 	start(front, public, failed)
 	start(ops, private, failed)
@@ -174,11 +195,16 @@ func server(h http.Handler) *http.Server {
 	}
 }
 
-// start serves on each listener until the server is shut down.
+// start serves on each listener until the server is shut down, by TLS if it has
+// settings for that.
 func start(s *http.Server, listeners []net.Listener, failed chan<- error) {
+	serve := s.Serve
+	if s.TLSConfig != nil {
+		serve = func(l net.Listener) error { return s.ServeTLS(l, "", "") }
+	}
 	for _, l := range listeners {
 		go func() {
-			if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("serve on %s: %w", l.Addr(), err)
 			}
 		}()
