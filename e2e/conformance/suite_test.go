@@ -55,7 +55,6 @@ func newSuite(t *testing.T) *suite {
 func (s *suite) start(t *testing.T) *providertest.Provider {
 	t.Helper()
 	p := providertest.New(t, providertest.Options{TLS: true, Configure: func(c *config.Config) {
-		c.Keys.Algorithms = []string{"RS256", "ES256", "EdDSA"} // PS256 is to come
 		c.Registration.Policy, c.Registration.PerNetwork = "open", 100_000
 		c.Outbound.CAFile = s.caFile
 		c.Outbound.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
