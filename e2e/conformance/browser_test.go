@@ -23,6 +23,8 @@ import (
 type browser struct {
 	t      *testing.T
 	client *http.Client
+	// framed are the cookies that a script can read in a frame on another site.
+	framed map[string]bool
 }
 
 func newBrowser(t *testing.T, p *providertest.Provider) *browser {
@@ -35,7 +37,7 @@ func newBrowser(t *testing.T, p *providertest.Provider) *browser {
 	roots.AddCert(p.Certificate())
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &browser{t: t, client: &http.Client{
+	return &browser{t: t, framed: map[string]bool{}, client: &http.Client{
 		Transport: transport, Jar: jar,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -111,6 +113,9 @@ func (b *browser) sendFromAfar(r *http.Request) *page {
 func (b *browser) do(r *http.Request) *page {
 	b.t.Helper()
 	res := providertest.Do(b.t, b.client, r)
+	for _, c := range res.Cookies() {
+		b.framed[c.Name] = !c.HttpOnly && c.Secure && c.SameSite == http.SameSiteNoneMode
+	}
 	root, err := html.ParseWithOptions(strings.NewReader(res.Body), html.ParseOptionEnableScripting(false))
 	if err != nil {
 		b.t.Fatal(err)

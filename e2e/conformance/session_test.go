@@ -70,7 +70,9 @@ func (r *run) askFrame(message string) string {
 	}
 	var cookies []string
 	for _, cookie := range r.browser.client.Jar.Cookies(frame.address) {
-		cookies = append(cookies, cookie.Name+"="+cookie.Value)
+		if r.browser.framed[cookie.Name] {
+			cookies = append(cookies, cookie.Name+"="+cookie.Value)
+		}
 	}
 	input["script"], input["cookie"] = script.String(), strings.Join(cookies, "; ")
 	stdin, err := json.Marshal(input)
