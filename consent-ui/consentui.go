@@ -119,5 +119,5 @@ func (p *Pages) Render(w http.ResponseWriter, status int, page Page) error {
 	return nil
 }
 
-// Static serves the style, script and icon of the pages below /static/.
+// Static serves the style and the scripts of the pages below /static/.
 func (p *Pages) Static() http.Handler { return p.static }

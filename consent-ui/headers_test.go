@@ -1,6 +1,7 @@
 package consentui
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -84,4 +85,70 @@ func TestPopupsKeepTheirOpener(t *testing.T) {
 	if got := render(t, p, Home{}).Header().Get("Cross-Origin-Opener-Policy"); got != "same-origin" {
 		t.Errorf("Home: Cross-Origin-Opener-Policy is %q", got)
 	}
+}
+
+// OpenID Connect Session Management §3.2: applications load it in a frame.
+func TestSessionFrameMayBeFramed(t *testing.T) {
+	t.Parallel()
+	got := render(t, newPages(t), CheckSession{Cookie: "state"}).Header()
+	want := http.Header{
+		"Cache-Control": {"public, max-age=3600"},
+		"Content-Security-Policy": {"default-src 'none'; script-src 'self'; " +
+			"form-action 'none'; frame-ancestors *; base-uri 'none'"},
+		"Content-Type":           {"text/html; charset=utf-8"},
+		"Referrer-Policy":        {"no-referrer"},
+		"X-Content-Type-Options": {"nosniff"},
+		"X-Robots-Tag":           {"noindex"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// OpenID Connect Front-Channel Logout §3: the frames' origins, and no others, are
+// allowed on this page, and no frames on any other.
+func TestOnlySigningOutFrames(t *testing.T) {
+	t.Parallel()
+	many := func(format string, n int) []string {
+		uris := make([]string, n)
+		for i := range uris {
+			uris[i] = fmt.Sprintf(format, i)
+		}
+		return uris
+	}
+	for _, test := range []struct {
+		page Page
+		want string
+	}{
+		{Login{RedirectURI: "https://app.example/cb"}, ""},
+		{SigningOut{}, ""},
+		{SigningOut{FrameURIs: []string{"javascript:alert(1)", "//a.example", "%"}}, ""},
+		{
+			SigningOut{FrameURIs: []string{"https://a.example/x?sid=1", "https://A.example/y", "https://b.example:8443/"}},
+			"https://a.example https://b.example:8443",
+		},
+		{SigningOut{FrameURIs: []string{"http://127.0.0.1:9/x"}}, "http://127.0.0.1:9"},
+		{SigningOut{FrameURIs: []string{"https://[::1]:9/x"}}, "https:"},
+		{SigningOut{FrameURIs: []string{"https://a.example;script-src/x", "https://*.example"}}, "https:"},
+		{SigningOut{FrameURIs: many("https://a.example/%d", 200)}, "https://a.example"},
+		{SigningOut{FrameURIs: append(many("https://%d.example/", 60), "http://localhost/")}, "https: http:"},
+	} {
+		policy := render(t, newPages(t), test.page).Header().Get("Content-Security-Policy")
+		_, rest, _ := strings.Cut(policy, "frame-src ")
+		got, _, _ := strings.Cut(rest, ";")
+		if got != test.want {
+			t.Errorf("%.200v: frame-src %q, want %q", test.page, got, test.want)
+		}
+	}
+}
+
+func FuzzFrames(f *testing.F) {
+	f.Add("https://app.example/out?iss=https%3A%2F%2Fid.example")
+	f.Add("http://a b:;c")
+	f.Fuzz(func(t *testing.T, uri string) {
+		got := strings.TrimPrefix(frames(SigningOut{FrameURIs: []string{uri}}), "; frame-src ")
+		if strings.ContainsAny(got, " ;,'\"*\r\n") {
+			t.Errorf("frames(%q) = %q", uri, got)
+		}
+	})
 }

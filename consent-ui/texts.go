@@ -1,6 +1,7 @@
 package consentui
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -64,6 +65,7 @@ func (p *Pages) funcs() template.FuncMap {
 		"asset":    p.static.path,
 		"app":      p.appName,
 		"describe": p.describe,
+		"icon":     icon,
 		"initials": initials,
 		"least":    func() string { return strconv.Itoa(MinPassword) },
 		"leave":    leave,
@@ -111,10 +113,23 @@ func logo(c Client) template.URL {
 	return ""
 }
 
+// icon returns the picture of the tab. It is in the page, so that no request is
+// spent on it.
+func icon() (template.URL, error) {
+	content, err := files.ReadFile("templates/icon.svg")
+	if err != nil {
+		return "", fmt.Errorf("read the icon: %w", err)
+	}
+	return template.URL("data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString(content)), nil //nolint:gosec // it is ours
+}
+
 // leave returns the address if a page may go on to it by itself: a path of ours,
 // the web, or a program with a scheme of its own, which has a dot in it, RFC 8252
 // §7.1. No script is among them.
 func leave(uri string) template.URL {
+	if strings.ContainsFunc(uri, unicode.IsControl) {
+		return "" // browsers leave some of them out, and read something else
+	}
 	scheme, _, found := strings.Cut(uri, ":")
 	ours := strings.HasPrefix(uri, "/") && !strings.HasPrefix(uri, "//") && !strings.HasPrefix(uri, `/\`)
 	if ours || web(uri) != "" || found && privateScheme.MatchString(scheme) {

@@ -71,3 +71,33 @@ func TestInitials(t *testing.T) {
 		}
 	}
 }
+
+// RFC 8252 §7.1: a program's own scheme has a dot, and no scheme that means
+// something to the browser has one.
+func TestPagesGoOnToNoScript(t *testing.T) {
+	t.Parallel()
+	for uri, want := range map[string]bool{
+		"/logout":                      true,
+		"https://app.example/bye?a=b":  true,
+		"http://localhost:3000/bye":    true,
+		"com.example.app:/bye":         true,
+		"":                             false,
+		"logout":                       false,
+		"//evil.example":               false,
+		`/\evil.example`:               false,
+		"/\t/evil.example":             false,
+		"javascript:alert(1)":          false,
+		"JavaScript:alert(1)//a.b":     false,
+		"data:text/html,<script>":      false,
+		" javascript:alert(1)":         false,
+		"java\nscript:alert(1)":        false,
+		"com.example.app\n:/bye":       false,
+		"com..app:/bye":                false,
+		"com.example.app":              false,
+		"blob:https://app.example/1.2": false,
+	} {
+		if got := string(leave(uri)); (got != "") != want {
+			t.Errorf("leave(%q) = %q", uri, got)
+		}
+	}
+}

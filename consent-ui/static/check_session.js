@@ -39,7 +39,7 @@
   function padded(text) {
     var bytes = unescape(encodeURIComponent(text)) + "\x80";
     var words = [];
-    var length = (((bytes.length + 8) >> 6) + 1) * 16;
+    var length = (((bytes.length + 7) >> 6) + 1) * 16;
     for (var i = 0; i < length; i++) {
       words.push(0);
     }
