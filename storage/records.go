@@ -307,15 +307,14 @@ type ResourceServer struct {
 type SigningKey struct {
 	// ID is the kid.
 	ID        string
-	Algorithm string // "RS256", "PS256", "ES256", "EdDSA"
+	Algorithm string // "RS256", "PS256", "ES256", "EdDSA"; to decrypt with "RSA-OAEP", "ECDH-ES"
 	// PublicJWK is the public key as a JSON Web Key.
 	PublicJWK []byte
 	// SealedKey is the private key in PKCS #8, sealed.
 	SealedKey []byte
 	CreatedAt time.Time
-	// ActiveAt is when it begins to sign. It is published from CreatedAt on.
+	// ActiveAt is when it begins to be used.
 	ActiveAt time.Time
-	// RetiredAt is when it ceases to be published: zero for the newest of its
-	// algorithm.
+	// RetiredAt is when it may be deleted: zero for the newest of its algorithm.
 	RetiredAt time.Time
 }

@@ -11,8 +11,8 @@ import (
 )
 
 type keyCmd struct {
-	List   keyListCmd   `cmd:"" help:"List the signing keys."`
-	Rotate keyRotateCmd `cmd:"" help:"Add the next signing keys. They are published at once and sign a little later."`
+	List   keyListCmd   `cmd:"" help:"List the keys."`
+	Rotate keyRotateCmd `cmd:"" help:"Add the next keys. Those that sign are published at once and sign a little later."`
 }
 
 type keyListCmd struct{}
@@ -32,7 +32,7 @@ func (keyListCmd) Run(ctx context.Context, env *environment) error {
 }
 
 type keyRotateCmd struct {
-	Algorithm string `arg:"" optional:"" help:"RS256, PS256, ES256 or EdDSA (default: each that is configured)."`
+	Algorithm string `arg:"" optional:"" help:"RS256, PS256, ES256 or EdDSA to sign with, RSA-OAEP or ECDH-ES to decrypt with (default: each that there is)."`
 }
 
 // Run adds keys, beside a running provider or without one.
@@ -41,7 +41,7 @@ func (c *keyRotateCmd) Run(ctx context.Context, env *environment) error {
 		if err := p.needSecret(ctx); err != nil {
 			return err
 		}
-		algorithms := p.keys.Algorithms()
+		algorithms := p.keys.KeyAlgorithms()
 		if c.Algorithm != "" {
 			algorithms = []string{c.Algorithm}
 		}
@@ -62,9 +62,9 @@ func (c *keyRotateCmd) Run(ctx context.Context, env *environment) error {
 
 func printKeys(w io.Writer, list ...keys.Key) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "KID\tALGORITHM\tSTATE\tSIGNS FROM\tPUBLISHED UNTIL")
+	_, _ = fmt.Fprintln(t, "KID\tUSE\tALGORITHM\tSTATE\tACTIVE FROM\tKEPT UNTIL")
 	for _, k := range list {
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", k.ID, k.Algorithm, k.State, when(k.ActiveAt), when(k.RetiredAt))
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Use, k.Algorithm, k.State, when(k.ActiveAt), when(k.RetiredAt))
 	}
 	_ = t.Flush()
 }

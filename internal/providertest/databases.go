@@ -88,7 +88,7 @@ func (p *Provider) loadKeys(t testing.TB) {
 	made.Lock()
 	defer made.Unlock()
 	secret := string(p.Secrets.For("telling secrets apart in tests").MAC())
-	for _, algorithm := range p.Keys.Algorithms() {
+	for _, algorithm := range p.Keys.KeyAlgorithms() {
 		if k, ok := made.keys[[2]string{secret, algorithm}]; ok {
 			err := p.Store.AddSigningKey(t.Context(), k, "", time.Time{})
 			if err != nil && !errors.Is(err, storage.ErrConflict) {

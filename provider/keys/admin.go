@@ -14,14 +14,16 @@ type State string
 
 // The states of a key, in the order in which it goes through them.
 const (
-	Next     State = "next"     // published, does not sign yet
-	Active   State = "active"   // signs
-	Previous State = "previous" // published, does not sign any more
+	Next     State = "next"     // published, does not sign yet; not published yet, if to encrypt with
+	Active   State = "active"   // signs; published, if to encrypt with
+	Previous State = "previous" // published, does not sign any more; decrypts, but is not published
 )
 
-// Key describes a signing key to its operator.
+// Key describes a key to its operator.
 type Key struct {
-	ID        string    `json:"kid"`
+	ID string `json:"kid"`
+	// Use is what it is for: "sig" or "enc", "" if only a later version knows.
+	Use       string    `json:"use"`
 	Algorithm string    `json:"alg"`
 	State     State     `json:"state"`
 	CreatedAt time.Time `json:"created_at"`
@@ -44,9 +46,9 @@ func (r *Ring) List(ctx context.Context) ([]Key, error) {
 }
 
 // Rotate adds the next key of the algorithm and returns it. While there is one
-// that does not sign yet, it returns that: to ask twice rotates once.
+// that is not active yet, it returns that: to ask twice rotates once.
 func (r *Ring) Rotate(ctx context.Context, alg string) (Key, error) {
-	if !slices.Contains(r.cfg.Algorithms, alg) {
+	if !slices.Contains(r.KeyAlgorithms(), alg) {
 		return Key{}, fmt.Errorf("rotate: %q is not a configured algorithm", alg)
 	}
 	if err := r.Load(ctx); err != nil {
@@ -68,7 +70,7 @@ func (r *Ring) Rotate(ctx context.Context, alg string) (Key, error) {
 
 func describe(record storage.SigningKey, newer []storage.SigningKey, now time.Time) Key {
 	k := Key{
-		ID: record.ID, Algorithm: record.Algorithm, State: Active,
+		ID: record.ID, Use: use(record.Algorithm), Algorithm: record.Algorithm, State: Active,
 		CreatedAt: record.CreatedAt, ActiveAt: record.ActiveAt, RetiredAt: record.RetiredAt,
 	}
 	if now.Before(record.ActiveAt) {

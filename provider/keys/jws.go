@@ -31,7 +31,7 @@ func (r *Ring) Sign(ctx context.Context, alg, typ string, claims any) (string, e
 		return "", fmt.Errorf("encode claims: %w", err)
 	}
 	k := r.fresh(ctx).active(alg, r.now())
-	if k == nil {
+	if k == nil || use(alg) != signing {
 		return "", fmt.Errorf("no signing key for %q", alg)
 	}
 	header := head(k.Algorithm, k.ID) + tail(typ)
@@ -101,18 +101,22 @@ func (r *Ring) signer(ctx context.Context, header, typ string) (*key, error) {
 
 // ours reports whether head could have made the prefix.
 func ours(prefix string) bool {
-	const thumbprint = 43 // SHA-256 in base64url
 	i := len(prefix) - thumbprint
-	if i < 0 {
-		return false
-	}
-	alg, kid := prefix[:i], prefix[i:]
-	_, err := b64.DecodeString(kid)
-	return err == nil && slices.ContainsFunc(signatures(), func(s string) bool { return alg == head(s, "") })
+	return i >= 0 && isThumbprint(prefix[i:]) &&
+		slices.ContainsFunc(signatures(), func(alg string) bool { return prefix[:i] == head(alg, "") })
+}
+
+const thumbprint = 43 // SHA-256 in base64url
+
+// isThumbprint reports whether the text could be a kid of ours.
+func isThumbprint(text string) bool {
+	_, err := b64.DecodeString(text)
+	return err == nil && len(text) == thumbprint
 }
 
 // JWKS returns the JWK Set of all published keys, [RFC 7517 §5], and its
-// entity tag, quoted. Neither needs the database. A cache may keep it for
+// entity tag, quoted: those to verify with and those to encrypt to us with, told
+// apart by "use". Neither needs the database. A cache may keep it for
 // MaxAge. The caller must not change the body.
 //
 // [RFC 7517 §5]: https://www.rfc-editor.org/rfc/rfc7517#section-5

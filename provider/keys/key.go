@@ -25,7 +25,7 @@ import (
 // rsaBits is the size of RSA keys. Larger ones sign several times slower.
 const rsaBits = 2048
 
-// key is a signing key, opened.
+// key is a key of ours, opened.
 type key struct {
 	storage.SigningKey
 	private crypto.Signer
@@ -93,9 +93,9 @@ func (r *Ring) open(record storage.SigningKey, known *snapshot) (*key, error) {
 	return &key{SigningKey: record, private: private, jwk: jwk, verified: newVerified(), resealed: resealed}, nil
 }
 
-// bound is what the sealed key is bound to. An RSA key does what its record says,
-// so this must not be altered; only one key of ES256, RS256 and EdDSA each fits,
-// and these were sealed under their kid alone before there were others.
+// bound is what the sealed key is bound to: a key does what its record says, so
+// this must not be altered. The first three algorithms had the kid alone when there
+// were no others, and tell themselves apart.
 func bound(alg, kid string) []byte {
 	switch alg {
 	case "RS256", "ES256", "EdDSA":
@@ -107,9 +107,9 @@ func bound(alg, kid string) []byte {
 
 func newPrivateKey(alg string) (crypto.Signer, error) {
 	switch alg {
-	case "RS256", "PS256":
+	case "RS256", "PS256", rsaEncryption:
 		return rsa.GenerateKey(rand.Reader, rsaBits)
-	case "ES256":
+	case "ES256", ecEncryption:
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	case "EdDSA":
 		_, private, err := ed25519.GenerateKey(rand.Reader)
@@ -123,9 +123,9 @@ func newPrivateKey(alg string) (crypto.Signer, error) {
 func fits(private crypto.Signer, alg string) bool {
 	switch p := private.(type) {
 	case *rsa.PrivateKey:
-		return alg == "RS256" || alg == "PS256"
+		return alg == "RS256" || alg == "PS256" || alg == rsaEncryption
 	case *ecdsa.PrivateKey:
-		return p.Curve == elliptic.P256() && alg == "ES256"
+		return p.Curve == elliptic.P256() && (alg == "ES256" || alg == ecEncryption)
 	case ed25519.PrivateKey:
 		return alg == "EdDSA"
 	default:
@@ -138,7 +138,10 @@ func fits(private crypto.Signer, alg string) bool {
 //
 // [RFC 7638]: https://www.rfc-editor.org/rfc/rfc7638
 func publicJWK(alg string, private crypto.Signer) (kid string, encoded []byte, err error) {
-	jwk := jose.JSONWebKey{Key: private.Public(), Algorithm: alg, Use: "sig"}
+	jwk := jose.JSONWebKey{Key: private.Public(), Use: use(alg)}
+	if jwk.Use == signing {
+		jwk.Algorithm = alg
+	}
 	thumbprint, err := jwk.Thumbprint(crypto.SHA256)
 	if err != nil {
 		return "", nil, fmt.Errorf("thumbprint of %s key: %w", alg, err)
@@ -216,7 +219,7 @@ func (k *key) check(input []byte, digest [sha256.Size]byte, signature []byte) bo
 // snapshot is the state of all keys at one time. It does not change.
 type snapshot struct {
 	readAt time.Time
-	all    []*key // in the order in which they begin to sign
+	all    []*key // in the order in which they become active
 	byHead map[string]*key
 	jwks   []byte
 	etag   string
@@ -224,14 +227,16 @@ type snapshot struct {
 
 func newSnapshot(keys []*key, now time.Time) *snapshot {
 	s := &snapshot{readAt: now, all: keys, byHead: make(map[string]*key, len(keys))}
-	var published [][]byte
+	var public [][]byte
 	for _, k := range keys {
-		if !k.retired(now) {
+		if use(k.Algorithm) == signing && !k.retired(now) {
 			s.byHead[head(k.Algorithm, k.ID)] = k
-			published = append(published, k.jwk)
+		}
+		if s.shown(k, now) {
+			public = append(public, k.jwk)
 		}
 	}
-	s.jwks = fmt.Appendf(nil, `{"keys":[%s]}`, bytes.Join(published, []byte(",")))
+	s.jwks = fmt.Appendf(nil, `{"keys":[%s]}`, bytes.Join(public, []byte(",")))
 	sum := sha256.Sum256(s.jwks)
 	s.etag = `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
 	return s
@@ -262,7 +267,7 @@ func (s *snapshot) anyRetired(now time.Time) bool {
 	return slices.ContainsFunc(s.all, func(k *key) bool { return k.retired(now) })
 }
 
-// active returns the key that the algorithm signs with, or nil: the newest
+// active returns the key that is used for the algorithm, or nil: the newest
 // whose time has come, or else, when another node's clock is ahead, the first.
 func (s *snapshot) active(alg string, now time.Time) *key {
 	var active *key

@@ -1,14 +1,17 @@
-// Package keys owns the keys that Gatelodge signs with: their making, sealing
-// and rotation, the signatures of all our tokens, and the JWK Set that others
-// verify them with. It does not own what the tokens say or how long they live,
-// nor the keys of clients.
+// Package keys owns the keys that Gatelodge signs with and those that others
+// encrypt to it with: their making, sealing and rotation, the signatures of all our
+// tokens, and the JWK Set. It does not own what the tokens say or how long they
+// live, nor the keys of clients.
 //
-// A key is published before it signs and stays published after it has ceased
+// A key that signs is published before it signs and stays published after it has ceased
 // to, so that no verifier ever meets a signature whose key it cannot find:
 //
 //	CreatedAt ──── ActiveAt ──────────── successor's ActiveAt ──── RetiredAt
 //	   │ published    │ published and signs     │ published          │ deleted
 //	   └ publishAhead ┘                         └──── KeepAfter ─────┘
+//
+// A key to encrypt with goes the same way, but it decrypts from the first to the
+// last, and is published from its ActiveAt to its successor's.
 //
 // The nodes that share a database share the keys. Each holds them in memory
 // and looks for changes while it is used, at most once a minute and without
@@ -57,7 +60,7 @@ type Config struct {
 	// KeepAfter is how long a key is published after its successor has begun
 	// to sign: longer than the longest token lives. 0 means DefaultKeepAfter.
 	KeepAfter time.Duration
-	// RotateEvery is how long a key signs before it is replaced by itself. 0
+	// RotateEvery is how long a key is used before it is replaced by itself. 0
 	// means never.
 	RotateEvery time.Duration
 }
@@ -98,6 +101,11 @@ func signatures() []string { return []string{"RS256", "PS256", "ES256", "EdDSA"}
 // Algorithms returns the algorithms that the ring signs with.
 func (r *Ring) Algorithms() []string { return r.cfg.Algorithms }
 
+// KeyAlgorithms returns the algorithms that the ring has keys of, by the names that
+// List shows and Rotate takes: those of Algorithms, and one for each key that others
+// encrypt to us with.
+func (r *Ring) KeyAlgorithms() []string { return slices.Concat(r.cfg.Algorithms, encryptions()) }
+
 // Load reads the keys and sees to them: it makes those that are missing or
 // due, seals anew those that are sealed under a previous secret, and deletes
 // those that have retired. Several nodes may do so at once.
@@ -124,6 +132,9 @@ func (r *Ring) read(ctx context.Context) error {
 	known := r.current.Load()
 	keys := make([]*key, 0, len(records))
 	for _, record := range records {
+		if use(record.Algorithm) == "" {
+			continue // a later version's, which runs beside this one
+		}
 		k, err := r.open(record, known)
 		if err != nil {
 			return fmt.Errorf("signing key %q: %w", record.ID, err)
@@ -134,8 +145,8 @@ func (r *Ring) read(ctx context.Context) error {
 	return nil
 }
 
-// records returns the stored keys in the order in which they begin to sign. A
-// key begins later than the one that it follows, whatever the nodes' clocks.
+// records returns the stored keys in the order in which they become active. A
+// key does so later than the one that it follows, whatever the nodes' clocks.
 func (r *Ring) records(ctx context.Context) ([]storage.SigningKey, error) {
 	records, err := r.store.SigningKeys(ctx)
 	if err != nil {
@@ -175,9 +186,10 @@ func (r *Ring) maintain(ctx context.Context) (changed bool, err error) {
 // any. It makes them at once: at the first start there are several of RSA, which
 // take their time.
 func (r *Ring) addDue(ctx context.Context, keys *snapshot, now time.Time) (any bool, err error) {
-	failed := make([]error, len(r.cfg.Algorithms))
+	algorithms := r.KeyAlgorithms()
+	failed := make([]error, len(algorithms))
 	var making sync.WaitGroup
-	for i, alg := range r.cfg.Algorithms {
+	for i, alg := range algorithms {
 		if newest := keys.newest(alg); newest == nil || r.due(newest, now) {
 			any = true
 			making.Go(func() { failed[i] = r.add(ctx, alg, newest, now) })

@@ -76,6 +76,17 @@ func sign(tb testing.TB, r *Ring, alg string) string {
 	return token
 }
 
+// list returns the stored keys to sign with.
+func list(tb testing.TB, r *Ring) []Key {
+	tb.Helper()
+	all, err := r.List(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return slices.DeleteFunc(all, func(k Key) bool { return k.Use != "sig" })
+}
+
+// published returns the kids of the keys to verify with.
 func published(tb testing.TB, r *Ring) []string {
 	tb.Helper()
 	body, _ := r.JWKS()
@@ -85,7 +96,9 @@ func published(tb testing.TB, r *Ring) []string {
 	}
 	var kids []string
 	for _, k := range set.Keys {
-		kids = append(kids, k.KeyID)
+		if k.Use == "sig" {
+			kids = append(kids, k.KeyID)
+		}
 	}
 	return kids
 }
@@ -158,8 +171,8 @@ func TestPreviousKeyIsPublishedUntilItsTokensExpire(t *testing.T) {
 	if _, err := r.Verify(t.Context(), token, "at+jwt"); !errors.Is(err, ErrInvalid) {
 		t.Errorf("after KeepAfter: %v", err)
 	}
-	if list, err := r.List(t.Context()); err != nil || len(list) != 1 {
-		t.Errorf("stored keys %v, %v, want the new one alone", list, err)
+	if got := list(t, r); len(got) != 1 {
+		t.Errorf("stored keys %v, want the new one alone", got)
 	}
 }
 
@@ -169,7 +182,7 @@ func TestPrivateKeysAreSealedAtRest(t *testing.T) {
 	store := newStore(t)
 	r := newRing(t, Config{Algorithms: []string{"RS256", "PS256", "ES256", "EdDSA"}}, store, &clock{})
 	records, err := store.SigningKeys(t.Context())
-	if err != nil || len(records) != 4 {
+	if err != nil || len(records) != 6 {
 		t.Fatal(len(records), err)
 	}
 	for _, record := range records {
@@ -238,12 +251,16 @@ func TestNodesThatStartAtOnceShareTheirFirstKeys(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	list, err := rings[0].List(t.Context())
-	if err != nil || len(list) != 1 || list[0].State != Active {
-		t.Fatalf("keys %v, %v, want one, active", list, err)
+	all, err := rings[0].List(t.Context())
+	if err != nil || len(all) != 3 {
+		t.Errorf("keys %v, %v, want three", all, err)
+	}
+	first := list(t, rings[0])
+	if len(first) != 1 || first[0].State != Active {
+		t.Fatalf("keys %v, want one, active", first)
 	}
 	for _, r := range rings {
-		if diff := cmp.Diff([]string{list[0].ID}, published(t, r)); diff != "" {
+		if diff := cmp.Diff([]string{first[0].ID}, published(t, r)); diff != "" {
 			t.Error(diff)
 		}
 	}
@@ -404,9 +421,8 @@ func TestRotatingTwiceRotatesOnce(t *testing.T) {
 		t.Errorf("rotated to %v", ids)
 	}
 	c.Advance(publishAhead)
-	list, err := r.List(t.Context())
-	if err != nil || len(list) != 2 || list[0].State != Previous || list[1].State != Active {
-		t.Errorf("keys %+v, %v", list, err)
+	if got := list(t, r); len(got) != 2 || got[0].State != Previous || got[1].State != Active {
+		t.Errorf("keys %+v", got)
 	}
 	if _, err := r.Rotate(t.Context(), "EdDSA"); err == nil {
 		t.Error("rotated an algorithm that is not configured")
@@ -435,8 +451,8 @@ func TestKeysAreResealedUnderTheCurrentSecret(t *testing.T) {
 	if err := old.Load(t.Context()); !errors.Is(err, secret.ErrOpen) {
 		t.Errorf("with the old secret alone: %v", err)
 	}
-	if list, err := old.List(t.Context()); err != nil || len(list) != 1 {
-		t.Errorf("a wrong secret made new keys: %v, %v", list, err)
+	if got := list(t, old); len(got) != 1 {
+		t.Errorf("a wrong secret made new keys: %v", got)
 	}
 }
 
@@ -464,9 +480,11 @@ func TestForeignKeyInTheDatabaseIsRefused(t *testing.T) {
 // its record.
 func TestKeyWithAnotherAlgorithmIsRefused(t *testing.T) {
 	t.Parallel()
-	r := newRing(t, Config{Algorithms: []string{"RS256", "PS256"}}, newStore(t), &clock{})
+	r := newRing(t, Config{Algorithms: []string{"RS256", "PS256", "ES256"}}, newStore(t), &clock{})
 	for name, known := range map[string]*snapshot{"known": r.current.Load(), "new": {}} {
-		for alg, other := range map[string]string{"PS256": "RS256", "RS256": "PS256"} {
+		for alg, other := range map[string]string{
+			"PS256": "RS256", "RS256": "PS256", "RSA-OAEP": "PS256", "ES256": "ECDH-ES", "ECDH-ES": "ES256",
+		} {
 			record := r.current.Load().newest(alg).SigningKey
 			if _, err := r.open(record, known); err != nil {
 				t.Error(err)
