@@ -25,6 +25,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/discovery"
 	"github.com/gatelodge/gatelodge/provider/engine"
 	"github.com/gatelodge/gatelodge/provider/keys"
+	"github.com/gatelodge/gatelodge/provider/logo"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/outbound"
 	"github.com/gatelodge/gatelodge/provider/secret"
@@ -97,6 +98,7 @@ func New(d Deps) (http.Handler, error) {
 		},
 		userinfo:  &userinfo.Handler{Tokens: tokens, Directory: directory},
 		discovery: documents,
+		logo:      &logo.Handler{Directory: directory, Calls: d.Outbound},
 	}), nil
 }
 

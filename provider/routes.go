@@ -9,6 +9,7 @@ import (
 	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/authorize"
 	"github.com/gatelodge/gatelodge/provider/discovery"
+	"github.com/gatelodge/gatelodge/provider/logo"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/token"
 	"github.com/gatelodge/gatelodge/provider/userinfo"
@@ -20,6 +21,7 @@ type endpoints struct {
 	token     *token.Handler
 	userinfo  *userinfo.Handler
 	authorize *authorize.Handler
+	logo      *logo.Handler
 }
 
 // routes is the map of the product.
@@ -43,6 +45,8 @@ func routes(d Deps, pages *consentui.Pages, e endpoints) http.Handler {
 	// The front channel: the browser, the person, the session.
 	//   GET, POST /authorize      POST /login, /login/switch, /consent
 	e.authorize.Routes(r)
+	// What the pages show: GET /logo/{client_id}, /static/*
+	e.logo.Routes(r)
 	r.Get("/static/*", pages.Static().ServeHTTP)
 	r.Get("/", web.Handle(web.OAuthJSON, func(w http.ResponseWriter, _ *http.Request) error {
 		return pages.Render(w, http.StatusOK, consentui.Home{})
