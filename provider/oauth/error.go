@@ -37,6 +37,8 @@ const (
 	ConsentRequired          Code = "consent_required"
 	RequestNotSupported      Code = "request_not_supported"
 	RequestURINotSupported   Code = "request_uri_not_supported"
+	InvalidRequestObject     Code = "invalid_request_object"
+	InvalidRequestURI        Code = "invalid_request_uri"
 	RegistrationNotSupported Code = "registration_not_supported"
 )
 
