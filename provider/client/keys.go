@@ -33,10 +33,14 @@ var (
 const (
 	// maxKeys bounds the keys of a client that are looked at, and maxTried those
 	// that a signature without a kid is checked with.
-	maxKeys, maxTried = 64, 4
+	maxKeys, maxTried = 32, 4
 	// The sizes of RSA keys: what RFC 7518 §3.3 asks for, and what verifying
 	// with does not take long.
 	minRSA, maxRSA = 2048, 8192
+	// maxName bounds the kid, use and alg of a key.
+	maxName = 512
+	// maxSets bounds the memory.
+	maxSets = 1000
 )
 
 // Keys are the public keys of clients: those at the jwks_uri of one that has
@@ -246,7 +250,7 @@ func (k *Keys) parse(jwks []byte) []jose.JSONWebKey {
 	defer k.mu.Unlock()
 	set, ok := k.parsed[id]
 	if !ok {
-		if len(k.parsed) >= remembered/10 {
+		if len(k.parsed) >= maxSets {
 			for id := range k.parsed { // any one: the order is random
 				delete(k.parsed, id)
 				break
@@ -281,7 +285,8 @@ func usableKeys(jwks []byte) []jose.JSONWebKey {
 		}
 		var key jose.JSONWebKey
 		if err := key.UnmarshalJSON(raw); err == nil && key.Valid() && key.IsPublic() && bearable(key) {
-			usable = append(usable, key)
+			// Without its certificates, which can be long.
+			usable = append(usable, jose.JSONWebKey{Key: key.Key, KeyID: key.KeyID, Algorithm: key.Algorithm, Use: key.Use})
 		}
 	}
 	return usable
@@ -290,6 +295,9 @@ func usableKeys(jwks []byte) []jose.JSONWebKey {
 // bearable reports whether the key is long enough to trust and short enough to
 // use.
 func bearable(key jose.JSONWebKey) bool {
+	if len(key.KeyID)+len(key.Algorithm)+len(key.Use) > maxName {
+		return false
+	}
 	public, ok := key.Key.(*rsa.PublicKey)
 	return !ok || public.N.BitLen() >= minRSA && public.N.BitLen() <= maxRSA
 }

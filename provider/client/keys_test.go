@@ -203,8 +203,9 @@ func TestKeyMustFit(t *testing.T) {
 		t.Fatal(err)
 	}
 	many := []jose.JSONWebKey{public("many", ecKey(t)), public("many", ecKey(t)), public("many", ecKey(t)), public("many", ecKey(t))}
+	long := strings.Repeat("x", 513)
 	set := keySet(t, append(many, public("many", ec),
-		public("rsa", rsaKey), public("weak", weak), public("p384", p384), public("ed", ed), public("twice", rsaKey), public("twice", ec),
+		public("rsa", rsaKey), public("weak", weak), public(long, ec), public("p384", p384), public("ed", ed), public("twice", rsaKey), public("twice", ec),
 		jose.JSONWebKey{Key: ec.Public(), KeyID: "enc", Use: "enc"},
 		jose.JSONWebKey{Key: ec.Public(), KeyID: "sig", Use: "sig"},
 		jose.JSONWebKey{Key: rsaKey.Public(), KeyID: "ps", Algorithm: "PS256"},
@@ -228,6 +229,7 @@ func TestKeyMustFit(t *testing.T) {
 		signed(t, "ES256", "enc", ec):       client.ErrSignature,
 		signed(t, "ES256", "private", ec):   client.ErrSignature,
 		signed(t, "ES256", "many", ec):      client.ErrSignature, // a fifth is not tried
+		signed(t, "ES256", long, ec):        client.ErrSignature,
 		signed(t, "ES256", "rsa", ec):       client.ErrSignature,
 		signed(t, "EdDSA", "", ed):          nil,
 		signed(t, "RS256", "", rsaKey):      nil,
