@@ -14,7 +14,7 @@ func setHeaders(h http.Header, page Page) {
 	h.Set("X-Robots-Tag", "noindex")
 	if _, ok := page.(CheckSession); ok {
 		// Any application may frame it: it shows nothing that could be clicked.
-		h.Set("Cache-Control", "public, max-age=3600")
+		h.Set("Cache-Control", "public, max-age=300")
 		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; "+
 			"form-action 'none'; frame-ancestors *; base-uri 'none'")
 		h.Set("Referrer-Policy", "no-referrer")

@@ -92,7 +92,7 @@ func TestSessionFrameMayBeFramed(t *testing.T) {
 	t.Parallel()
 	got := render(t, newPages(t), CheckSession{Cookie: "state"}).Header()
 	want := http.Header{
-		"Cache-Control": {"public, max-age=3600"},
+		"Cache-Control": {"public, max-age=300"},
 		"Content-Security-Policy": {"default-src 'none'; script-src 'self'; " +
 			"form-action 'none'; frame-ancestors *; base-uri 'none'"},
 		"Content-Type":           {"text/html; charset=utf-8"},
