@@ -114,13 +114,14 @@ func isThumbprint(text string) bool {
 	return err == nil && len(text) == thumbprint
 }
 
-// JWKS returns the JWK Set of all published keys, [RFC 7517 §5], and its
-// entity tag, quoted: those to verify with and those to encrypt to us with, told
-// apart by "use". Neither needs the database. A cache may keep it for
-// MaxAge. The caller must not change the body.
+// JWKS returns the JWK Set of all published keys, [RFC 7517 §5], and its entity
+// tag, quoted: those to verify with and those to encrypt to us with, told apart by
+// "use". A key that another node or a command has added is there a second later,
+// but an answer needs no database. A cache may keep it for MaxAge. The caller must
+// not change the body.
 //
 // [RFC 7517 §5]: https://www.rfc-editor.org/rfc/rfc7517#section-5
 func (r *Ring) JWKS() (body []byte, etag string) {
-	s := r.fresh(context.Background())
+	s := r.latest(context.Background())
 	return s.jwks, s.etag
 }

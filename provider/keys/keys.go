@@ -13,9 +13,10 @@
 // A key to encrypt with goes the same way, but it decrypts from the first to the
 // last, and is published from its ActiveAt to its successor's.
 //
-// The nodes that share a database share the keys. Each holds them in memory
-// and looks for changes while it is used, at most once a minute and without
-// making a request wait.
+// The nodes that share a database share the keys. Each holds them in memory and
+// looks for changes while it is used: at most once a minute, without making a
+// request wait, and at most once a second, with a wait, while it is asked for the
+// JWK Set or meets a kid that it does not know.
 package keys
 
 import (

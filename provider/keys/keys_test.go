@@ -33,12 +33,16 @@ type watched struct {
 	Store
 	reads atomic.Int64
 	down  atomic.Bool
+	hangs atomic.Pointer[chan struct{}] // until it is closed
 }
 
 var errDown = errors.New("database is down")
 
 func (w *watched) SigningKeys(ctx context.Context) ([]storage.SigningKey, error) {
 	w.reads.Add(1)
+	if hangs := w.hangs.Load(); hangs != nil {
+		<-*hangs
+	}
 	if w.down.Load() {
 		return nil, errDown
 	}
@@ -271,20 +275,63 @@ func TestRotationIsSeenByAnotherNode(t *testing.T) {
 	t.Parallel()
 	store, c := newStore(t), &clock{}
 	here, there := newRing(t, es256, store, c), newRing(t, es256, store, c)
-	_, before := there.JWKS()
 	next := rotate(t, here)
 
 	c.Advance(refreshAfter)
-	if _, etag := there.JWKS(); etag != before {
-		t.Error("a request waited for the refresh")
-	}
+	sign(t, there, "ES256")
 	there.reloads.Wait()
-	if got := published(t, there); !slices.Contains(got, next.ID) {
-		t.Errorf("published %v, want %s among them", got, next.ID)
+	if there.current.Load().find(next.ID) == nil {
+		t.Error("not noticed by who signs")
 	}
+}
+
+// OpenID Connect Core §10.1.1: who fetches the JWK Set after a rotation sees the new
+// key, on every node. However many fetch it, the database is asked once a second.
+func TestJWKSShowsARotationWithinASecond(t *testing.T) {
+	t.Parallel()
+	store, c := &watched{Store: newStore(t)}, &clock{}
+	here, there := newRing(t, es256, store, c), newRing(t, es256, store, c)
+	_, before := there.JWKS()
+	next := rotate(t, here)
+	read := store.reads.Load()
+	c.Advance(reloadGap)
+	var wg sync.WaitGroup
+	for range 100 {
+		wg.Go(func() {
+			if got := published(t, there); !slices.Contains(got, next.ID) {
+				t.Errorf("published %v, want %s among them", got, next.ID)
+			}
+		})
+	}
+	wg.Wait()
 	if _, etag := there.JWKS(); etag == before {
 		t.Error("the entity tag did not change")
 	}
+	c.Advance(reloadGap - time.Microsecond)
+	there.JWKS()
+	if got := store.reads.Load() - read; got != 1 {
+		t.Errorf("%d reads, want 1", got)
+	}
+}
+
+// A database that does not answer holds up no fetch of the JWK Set for long.
+func TestJWKSNeedsNoDatabaseToAnswer(t *testing.T) {
+	t.Parallel()
+	store, c := &watched{Store: newStore(t)}, &clock{}
+	r := newRing(t, es256, store, c)
+	release := make(chan struct{})
+	store.hangs.Store(&release)
+	c.Advance(reloadGap)
+	for range 2 { // the second finds the look of the first
+		began := time.Now()
+		if got := published(t, r); len(got) != 1 {
+			t.Errorf("published %v", got)
+		}
+		if took := time.Since(began); took > 3*glance {
+			t.Errorf("took %s", took)
+		}
+	}
+	close(release)
 }
 
 // Keys older than MaxAge are not used before the database has been asked.
@@ -367,9 +414,9 @@ func TestFreshKeysNeedNoQuery(t *testing.T) {
 	store, c := &watched{Store: newStore(t)}, &clock{}
 	r := newRing(t, es256, store, c)
 	before := store.reads.Load()
+	r.JWKS()
 	c.Advance(refreshAfter - time.Microsecond)
 	token := sign(t, r, "ES256")
-	r.JWKS()
 	if _, err := r.Verify(t.Context(), token, "at+jwt"); err != nil {
 		t.Fatal(err)
 	}

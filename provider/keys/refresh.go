@@ -10,10 +10,12 @@ const (
 	// refreshAfter is the age at which keys are looked for anew when used.
 	refreshAfter = time.Minute
 	// reloadGap is the least time between two looks, whatever the reason: an
-	// unknown kid can be sent by anyone.
-	reloadGap = 10 * time.Second
+	// unknown kid can be sent by anyone, and the JWK Set asked for.
+	reloadGap = time.Second
 	// reloadTimeout is how long one look may take.
 	reloadTimeout = 3 * time.Second
+	// glance is how long the JWK Set waits for a look that it could do without.
+	glance = 500 * time.Millisecond
 )
 
 // reload is one look for new keys, in the background.
@@ -64,6 +66,20 @@ func (r *Ring) fresh(ctx context.Context) *snapshot {
 		_ = l.wait(ctx) // logged by the reload itself
 	}
 	return r.current.Load()
+}
+
+// latest is fresh, but for whoever looks for a change: it waits for keys that are
+// older than reloadGap, if that does not take long.
+func (r *Ring) latest(ctx context.Context) *snapshot {
+	now := r.now()
+	if age := now.Sub(r.current.Load().readAt); reloadGap <= age && age < MaxAge {
+		if l := r.reload(ctx, now); !l.retry {
+			ctx, cancel := context.WithTimeout(ctx, glance)
+			defer cancel()
+			_ = l.wait(ctx) // logged by the reload itself
+		}
+	}
+	return r.fresh(ctx)
 }
 
 // refresh looks for new keys and waits for them.
