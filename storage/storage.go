@@ -67,18 +67,51 @@ type Store interface {
 	// RevokeAccessToken refuses the opaque access token and leaves its grant
 	// alone. One that is already revoked, or never was, is no error.
 	RevokeAccessToken(ctx context.Context, token Hash, at time.Time) error
-	// EndSession ends a browser session and the grants that hang on it and do
-	// not outlive it (those without offline_access).
-	EndSession(ctx context.Context, session Hash, at time.Time) error
+	// EndSessions ends sessions by their ids, the grants that hang on them and do
+	// not outlive them (those without offline_access), and leaves a LogoutNotice
+	// for each client of theirs that has a backchannel_logout_uri, in the same
+	// write. It returns the clients of theirs that have a frontchannel_logout_uri.
+	// Sessions that have ended already are left alone.
+	EndSessions(ctx context.Context, ids []string, at time.Time) ([]SignedOut, error)
+	// FindSessionClient finds a session's client by the sid in its ID tokens,
+	// and the session, which may have ended or expired.
+	FindSessionClient(ctx context.Context, sid string) (SessionClient, Session, error)
+	// TakeLogoutNotices hands out up to limit notices whose time has come, each
+	// to one caller only until the lease ends, in which time it is to be deleted
+	// or postponed. It also returns when the next one after these is due, zero
+	// if there is none.
+	TakeLogoutNotices(ctx context.Context, now, leaseUntil time.Time, limit int) ([]LogoutNotice, time.Time, error)
+	// DeleteLogoutNotice is for one that was delivered or never can be. That there
+	// is none any more, because its client is gone, is no error here nor below.
+	DeleteLogoutNotice(ctx context.Context, id string) error
+	// PostponeLogoutNotice counts an attempt and makes it due again at the time.
+	PostponeLogoutNotice(ctx context.Context, id string, until time.Time) error
 
 	FindClient(ctx context.Context, id string) (Client, error)
 	// ListClients returns all clients in the order of their ids.
 	ListClients(ctx context.Context) ([]Client, error)
 	// SaveClient creates or replaces the client. It keeps CreatedAt.
 	SaveClient(context.Context, Client) error
+	// RegisterClient creates a client, in the same write by one use of the initial
+	// access token unless that is zero: ErrSpent if it is unknown, has expired by
+	// the client's CreatedAt or has none left. ErrConflict if there is a client
+	// with the id.
+	RegisterClient(ctx context.Context, c Client, initialAccessToken Hash) error
+	// UpdateClient replaces a client's metadata, both hashes and expiry; unlike
+	// SaveClient it fails with ErrNotFound when there is none. A client that stays
+	// goes on to stay: it may have been used since it was read.
+	UpdateClient(context.Context, Client) error
 	// DeleteClient deletes the client with its grants and consents. This and
 	// the other deletions by name fail with ErrNotFound when there is nothing.
 	DeleteClient(ctx context.Context, id string) error
+
+	AddInitialAccessToken(context.Context, InitialAccessToken) error
+	// ListInitialAccessTokens returns all, oldest first.
+	ListInitialAccessTokens(context.Context) ([]InitialAccessToken, error)
+	DeleteInitialAccessToken(ctx context.Context, id string) error
+	// Count counts one more under the key and returns the count. A counter
+	// lives for the window after its first count.
+	Count(ctx context.Context, key string, window time.Duration, now time.Time) (int, error)
 
 	FindUser(ctx context.Context, id string) (User, error)
 	// FindUserByIdentifier finds the user who signs in with the normalised
@@ -89,14 +122,16 @@ type Store interface {
 	ListUsers(ctx context.Context, after string, limit int) ([]User, error)
 	// SaveUser creates or replaces the user. It keeps CreatedAt. It fails with
 	// ErrConflict when another user has one of the identifiers. A changed
-	// password hash or a set DisabledAt ends the user's sessions and grants, as
-	// of UpdatedAt, in the same write.
+	// password hash or a set DisabledAt ends the user's sessions, as EndSessions
+	// does, and all grants, as of UpdatedAt, in the same write. The PairwiseSalt
+	// is the engine's to make.
 	SaveUser(context.Context, User) error
 	// ReplacePasswordHash upgrades the form of a stored hash; it changes
 	// nothing when the hash is no longer the old one.
 	ReplacePasswordHash(ctx context.Context, userID, old, replacement string) error
-	// DeleteUser deletes the user with all that hangs on the user.
-	DeleteUser(ctx context.Context, id string) error
+	// DeleteUser deletes the user with all that hangs on the user, and leaves
+	// the notices that EndSessions leaves.
+	DeleteUser(ctx context.Context, id string, at time.Time) error
 
 	// Catalogue returns all registered scopes and resource servers, in order.
 	Catalogue(context.Context) (Catalogue, error)
@@ -129,7 +164,7 @@ type Store interface {
 
 // Wanted names what one request can need. Empty fields are not fetched.
 type Wanted struct {
-	// Now is the time of the request. Wanting a Session requires it.
+	// Now is the time of the request. Wanting Sessions requires it.
 	Now time.Time
 
 	ClientID string // → State.Client
@@ -142,11 +177,28 @@ type Wanted struct {
 
 	JTI string // → State.Revoked
 
-	Session    Hash   // → State.Session and State.User
-	ConsentFor string // a client id → State.Consent of the session's user
+	// Sessions are those of one browser, at most MaxSessions: → State.Sessions.
+	Sessions []Hash
+	// ConsentFor is a client id: → Consent and SID of each of State.Sessions.
+	ConsentFor string
 
 	Catalogue bool // → State.Catalogue
 }
+
+// Empty tells whether there is nothing to fetch.
+func (w Wanted) Empty() bool {
+	presented := [...]Hash{w.Code, w.Refresh, w.Access}
+	return w.ClientID == "" && presented == [...]Hash{{}, {}, {}} && w.GrantID == "" &&
+		w.JTI == "" && len(w.Sessions) == 0 && !w.Catalogue
+}
+
+// MaxSessions is how many people can be signed in in one browser.
+const MaxSessions = 5
+
+// LogoutNoticeLifetime is how long a back-channel logout is tried. A client that
+// does not answer for a weekend hears of it; one that is gone for longer has to
+// trust the lifetimes of what it was given.
+const LogoutNoticeLifetime = 3 * 24 * time.Hour
 
 // State is what [Store.Read] found: nil or zero where there is nothing.
 type State struct {
@@ -155,17 +207,32 @@ type State struct {
 	Refresh *RefreshToken
 	Access  *AccessToken
 	Grant   *Grant
-	// User is the user of the grant, else of the session; nil where there is
-	// none. The user of a grant may be disabled, and the grant itself revoked or
-	// expired: the caller looks.
-	User    *User
-	Session *Session
-	// Consent holds the scopes that the user has allowed the client.
-	Consent []string
+	// User is the user of the grant, nil where there is none. The user may be
+	// disabled, and the grant itself revoked or expired: the caller looks.
+	User *User
+	// Sessions are those of the wanted that live, in the order wanted.
+	Sessions []SignedIn
 	// Revoked: the JWT access token with the wanted JTI was revoked.
 	Revoked bool
 	// Catalogue is what [Store.Catalogue] returns.
 	Catalogue *Catalogue
+}
+
+// SignedIn is somebody who is signed in in a browser.
+type SignedIn struct {
+	Session Session
+	User    User
+	// Consent holds the scopes that the user has allowed the client.
+	Consent []string
+	// SID is the client's for the session, "" if it has not signed in there yet.
+	SID string
+}
+
+// SignedOut is a client that has to hear of the end of a session.
+type SignedOut struct {
+	Client Client
+	// SID is the client's for the session.
+	SID string
 }
 
 // Write is everything that one request changes. Fields left nil change nothing.
@@ -187,14 +254,21 @@ type Write struct {
 	Code    *Code
 	Refresh *RefreshToken
 	Access  *AccessToken
+	// Session is a new one or, if there is one with the id, that one proven anew:
+	// it gets the Hash, AuthTime, AMR and ExpiresAt, unless it was proven later
+	// than that. ErrSpent if it has ended or is somebody else's. To prove one anew
+	// is for a write without Redeem and Rotate.
 	Session *Session
-	// EndsSession is the session that the new one replaces, if any. Its grants
-	// live on.
-	EndsSession Hash
+	// SessionClient notes that the client takes part in the session. One that
+	// is noted already stays as it is.
+	SessionClient *SessionClient
 	// Consent adds scopes to what the user allows the client.
 	Consent *Consent
 	// Succeeded takes an attempt to sign in back.
 	Succeeded *Success
+	// UsesClient is the id of a client that is kept from now on: its ExpiresAt
+	// is taken away.
+	UsesClient string
 }
 
 // Assertion marks a client assertion as used.
@@ -224,10 +298,13 @@ type Rotate struct {
 
 // Verified is the user whom a new session or grant is for, as the request read
 // them. The guard: the password hash is the same and the user is not disabled, so
-// that nothing that was begun before a change of the password outlives it.
+// that nothing that was begun before a change of the password outlives it; and
+// the session with the id SessionID, unless that is "", has not ended, so that
+// nothing that was begun in it outlives it.
 // Without Redeem and Rotate, whose grants end by such a change.
 type Verified struct {
 	UserID, PasswordHash string
+	SessionID            string
 }
 
 // GraceFrom is since when the token may have been used to be rotated once more:

@@ -249,7 +249,7 @@ func (c *userDeleteCmd) Run(ctx context.Context, env *environment) error {
 		if err != nil {
 			return err
 		}
-		if err := p.db.DeleteUser(ctx, u.ID); err != nil {
+		if err := p.db.DeleteUser(ctx, u.ID, now()); err != nil {
 			return err
 		}
 		return env.print(map[string]string{"deleted": u.ID}, func(w io.Writer) {

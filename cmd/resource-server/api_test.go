@@ -139,7 +139,7 @@ func TestNobodyHasNoProfile(t *testing.T) {
 	a := newAPI(t, p)
 	a.profile = database{pool}.profile
 	raw := token(t, p, everything)
-	if err := p.Store.DeleteUser(t.Context(), providertest.UserID); err != nil {
+	if err := p.Store.DeleteUser(t.Context(), providertest.UserID, p.Clock.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if w, body := get(t, a.routes(), "/users/me", raw); w.Code != http.StatusNotFound || body["error"] != "not_found" {

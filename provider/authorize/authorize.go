@@ -188,7 +188,7 @@ func (h *Handler) begin(ctx context.Context, form url.Values, started time.Time,
 	}
 	wanted := storage.Wanted{ClientID: request.ClientID}
 	if cookie != (storage.Hash{}) {
-		wanted.Session, wanted.ConsentFor, wanted.Now = cookie, request.ClientID, h.Now()
+		wanted.Sessions, wanted.ConsentFor, wanted.Now = []storage.Hash{cookie}, request.ClientID, h.Now()
 	}
 	state, err := h.Directory.ReadDespiteOutage(ctx, wanted)
 	if err != nil {
@@ -201,11 +201,14 @@ func (h *Handler) begin(ctx context.Context, form url.Values, started time.Time,
 	if err := proveRedirectURI(request, state.Client); err != nil {
 		return nil, err
 	}
-	return &flow{
+	f := &flow{
 		request: request, client: state.Client, started: started,
-		user: state.User, session: state.Session, remembered: state.Consent,
 		write: storage.Write{Now: h.Now()},
-	}, nil
+	}
+	for _, in := range state.Sessions {
+		f.user, f.session, f.remembered = &in.User, &in.Session, in.Consent
+	}
+	return f, nil
 }
 
 // proveRedirectURI makes sure that the redirect URI is the client's, or takes

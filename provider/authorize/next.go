@@ -113,6 +113,9 @@ func (h *Handler) commit(w http.ResponseWriter, r *http.Request, f *flow) error 
 	}
 	f.write.Key = rand.Text()
 	f.write.Verified = &storage.Verified{UserID: f.user.ID, PasswordHash: f.user.PasswordHash}
+	if f.write.Session == nil {
+		f.write.Verified.SessionID = f.session.ID
+	}
 	switch err := h.Store.Apply(r.Context(), f.write); {
 	case errors.Is(err, storage.ErrNotFound): // deleted since it was read
 		return oauth.Refuse(oauth.InvalidRequest, "the application or the account is no longer there").Because(err)

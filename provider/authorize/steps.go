@@ -101,7 +101,6 @@ func (h *Handler) signIn(r *http.Request, f *flow, outcome account.Outcome) {
 		AuthTime: now, AMR: []string{"pwd"}, CreatedAt: now, ExpiresAt: now.Add(h.SessionLifetime),
 	}
 	f.write.Session = f.session
-	f.write.EndsSession = h.sessionOf(r)
 	f.write.Succeeded = outcome.Succeeded
 	event := web.EventOf(r.Context())
 	event.Note, event.Trouble = "signed in", outcome.NotUpgraded

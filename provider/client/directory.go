@@ -45,8 +45,8 @@ func NewDirectory(store Store, now func() time.Time) *Directory {
 
 // Read is [storage.Store.Read], without the round trip when only a client is
 // wanted that is remembered. A catalogue that is no longer fresh comes with it,
-// and so costs no round trip of its own. The client in the State is shared: it
-// must not be changed.
+// and so costs no round trip of its own. A client that has expired is not
+// returned. The one in the State is shared: it must not be changed.
 func (d *Directory) Read(ctx context.Context, wanted storage.Wanted) (storage.State, error) {
 	if !possible(wanted.ClientID) {
 		wanted.ClientID, wanted.ConsentFor = "", ""
@@ -55,7 +55,7 @@ func (d *Directory) Read(ctx context.Context, wanted storage.Wanted) (storage.St
 	if isFresh {
 		wanted.ClientID = ""
 	}
-	if wanted == (storage.Wanted{Now: wanted.Now}) {
+	if wanted.Empty() {
 		return storage.State{Client: known}, nil
 	}
 	wanted.Catalogue = !d.knowsCatalogue()
@@ -65,6 +65,9 @@ func (d *Directory) Read(ctx context.Context, wanted storage.Wanted) (storage.St
 	}
 	if state.Catalogue != nil {
 		d.learn(state.Catalogue)
+	}
+	if state.Client != nil && !d.lives(state.Client) {
+		state.Client = nil
 	}
 	switch {
 	case isFresh:
@@ -81,8 +84,10 @@ func (d *Directory) Read(ctx context.Context, wanted storage.Wanted) (storage.St
 // only a client is wanted, one that is no longer fresh will do during an outage.
 func (d *Directory) ReadDespiteOutage(ctx context.Context, wanted storage.Wanted) (storage.State, error) {
 	state, err := d.Read(ctx, wanted)
-	if err != nil && wanted == (storage.Wanted{ClientID: wanted.ClientID}) {
-		if known, _ := d.remembered(wanted.ClientID); known != nil {
+	id := wanted.ClientID
+	wanted.ClientID = ""
+	if err != nil && wanted.Empty() {
+		if known, _ := d.remembered(id); known != nil && d.lives(known) {
 			return storage.State{Client: known}, nil
 		}
 	}
@@ -99,7 +104,13 @@ func (d *Directory) remembered(id string) (known *storage.Client, isFresh bool) 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c := d.clients[id]
-	return c.value, c.value != nil && d.now().Before(c.until)
+	return c.value, c.value != nil && d.now().Before(c.until) && d.lives(c.value)
+}
+
+// lives: the client has not expired. One that was used does not any more, of which
+// memory may not know.
+func (d *Directory) lives(c *storage.Client) bool {
+	return c.ExpiresAt.IsZero() || d.now().Before(c.ExpiresAt)
 }
 
 func (d *Directory) remember(c *storage.Client) {

@@ -225,7 +225,7 @@ func TestCodeIsWorthNothingOnceItsGrantIsNot(t *testing.T) {
 		},
 		"the person was deleted": func(t *testing.T, p *providertest.Provider, _ string) {
 			t.Helper()
-			if err := p.Store.DeleteUser(t.Context(), providertest.UserID); err != nil {
+			if err := p.Store.DeleteUser(t.Context(), providertest.UserID, p.Clock.Now()); err != nil {
 				t.Fatal(err)
 			}
 		},

@@ -145,7 +145,7 @@ func TestIntrospectionFollowsTheGrant(t *testing.T) {
 		},
 		"the person deleted": func(t *testing.T, p *providertest.Provider, _ string) {
 			t.Helper()
-			if err := p.Store.DeleteUser(t.Context(), providertest.UserID); err != nil {
+			if err := p.Store.DeleteUser(t.Context(), providertest.UserID, p.Clock.Now()); err != nil {
 				t.Fatal(err)
 			}
 		},

@@ -12,16 +12,18 @@ import (
 )
 
 // Apply implements [storage.Store]: one batch, which is one transaction. Locks are
-// taken in the order code or refresh token, then assertion, then grant.
+// taken in the order code or refresh token, then user, session, assertion and grant:
+// what ends a user's or a session's grants locks those first as well.
 func (db *DB) Apply(ctx context.Context, write storage.Write) error {
 	var w *writing
 	err := db.send(ctx, func(b *pgx.Batch) {
 		w = &writing{Write: write, batch: b, args: guardArgs(write)}
 		w.admitted = w.guard()
+		w.createSession()
 		w.createGrant()
 		w.createTokens()
-		w.replaceSession()
 		w.addConsent()
+		w.keepClient()
 		w.takeBackAttempt()
 	})
 	if err == nil {
@@ -55,16 +57,18 @@ func (w *writing) createGrant() {
 	}
 	w.ifAdmitted(`
 		INSERT INTO grants (id, client_id, user_id, session_id, scopes, audience,
-			auth_time, amr, created_at, expires_at, revoked_at)
+			auth_time, amr, created_at, expires_at, revoked_at, subject, sid, claims)
 		SELECT @id::text, @client_id::text, @user_id::text, @session_id::text,
 			@scopes::text[], @audience::text[], @auth_time::timestamptz, @amr::text[],
-			@created_at::timestamptz, @expires_at::timestamptz, @revoked_at::timestamptz
+			@created_at::timestamptz, @expires_at::timestamptz, @revoked_at::timestamptz,
+			@subject::text, @sid::text, @claims::text
 		FROM admitted ON CONFLICT (id) DO NOTHING`,
 		pgx.NamedArgs{
 			"id": g.ID, "client_id": g.ClientID, "user_id": text(g.UserID),
 			"session_id": text(g.SessionID), "scopes": array(g.Scopes), "audience": array(g.Audience),
 			"auth_time": instant(g.AuthTime), "amr": array(g.AMR), "created_at": instant(g.CreatedAt),
 			"expires_at": instant(g.ExpiresAt), "revoked_at": instant(g.RevokedAt),
+			"subject": g.Subject, "sid": g.SID, "claims": g.Claims,
 		})
 }
 
@@ -107,27 +111,41 @@ func (w *writing) createTokens() {
 	}
 }
 
-func (w *writing) replaceSession() {
-	if w.EndsSession != (storage.Hash{}) {
+// createSession creates the session, or notes that it was proven anew, and then
+// the client that takes part.
+func (w *writing) createSession() {
+	if s := w.Session; s != nil {
 		w.ifAdmitted(`
-			UPDATE sessions SET ended_at = @now::timestamptz FROM admitted
-			WHERE hash = @ends::bytea AND ended_at IS NULL`,
-			pgx.NamedArgs{"ends": hash(w.EndsSession)})
+			INSERT INTO sessions AS s (id, hash, user_id, auth_time, amr, created_at, expires_at, ended_at)
+			SELECT @id::text, @hash::bytea, @user_id::text, @auth_time::timestamptz, @amr::text[],
+				@created_at::timestamptz, @expires_at::timestamptz, @ended_at::timestamptz
+			FROM admitted ON CONFLICT (id) DO UPDATE SET hash = excluded.hash,
+				auth_time = excluded.auth_time, amr = excluded.amr, expires_at = excluded.expires_at
+			WHERE s.auth_time <= excluded.auth_time AND s.ended_at IS NULL`,
+			pgx.NamedArgs{
+				"id": s.ID, "hash": hash(s.Hash), "user_id": s.UserID, "auth_time": instant(s.AuthTime),
+				"amr": array(s.AMR), "created_at": instant(s.CreatedAt),
+				"expires_at": instant(s.ExpiresAt), "ended_at": instant(s.EndedAt),
+			})
 	}
-	s := w.Session
-	if s == nil {
+	if c := w.SessionClient; c != nil {
+		w.ifAdmitted(`
+			INSERT INTO session_clients (session_id, client_id, sid, subject, created_at)
+			SELECT @session_id::text, @client_id::text, @sid::text, @subject::text, @created_at::timestamptz
+			FROM admitted ON CONFLICT (session_id, client_id) DO NOTHING`,
+			pgx.NamedArgs{
+				"session_id": c.SessionID, "client_id": c.ClientID, "sid": c.SID,
+				"subject": c.Subject, "created_at": instant(c.CreatedAt),
+			})
+	}
+}
+
+func (w *writing) keepClient() {
+	if w.UsesClient == "" {
 		return
 	}
-	w.ifAdmitted(`
-		INSERT INTO sessions (id, hash, user_id, auth_time, amr, created_at, expires_at, ended_at)
-		SELECT @id::text, @hash::bytea, @user_id::text, @auth_time::timestamptz, @amr::text[],
-			@created_at::timestamptz, @expires_at::timestamptz, @ended_at::timestamptz
-		FROM admitted ON CONFLICT (id) DO NOTHING`,
-		pgx.NamedArgs{
-			"id": s.ID, "hash": hash(s.Hash), "user_id": s.UserID, "auth_time": instant(s.AuthTime),
-			"amr": array(s.AMR), "created_at": instant(s.CreatedAt),
-			"expires_at": instant(s.ExpiresAt), "ended_at": instant(s.EndedAt),
-		})
+	w.ifAdmitted(`UPDATE clients SET expires_at = NULL FROM admitted
+		WHERE id = @uses::text AND expires_at IS NOT NULL`, pgx.NamedArgs{"uses": w.UsesClient})
 }
 
 func (w *writing) addConsent() {

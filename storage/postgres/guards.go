@@ -17,14 +17,12 @@ import (
 type admission string
 
 const (
-	unguarded       admission = `WITH admitted AS (SELECT) `
 	ifAssertionUsed admission = `WITH admitted AS (
 		SELECT FROM assertions WHERE jti = @jti::bytea AND used_by = @key::text) `
 	ifRedeemed admission = `WITH admitted AS (
 		SELECT FROM codes WHERE hash = @presented::bytea AND used_by = @key::text) `
 	ifRotated admission = `WITH admitted AS (
 		SELECT FROM refresh_tokens WHERE hash = @presented::bytea AND used_by = @key::text) `
-	ifVerified admission = `WITH admitted AS (` + stillVerified + `) `
 )
 
 const (
@@ -42,8 +40,16 @@ const (
 			AND NOT EXISTS (SELECT FROM refresh_tokens s
 				WHERE s.hash = t.successor AND s.used_at IS NOT NULL)) AND ` + grantLives
 
-	stillVerified = `SELECT FROM users WHERE id = @verified_user::text
-		AND password_hash = @verified_hash::text AND disabled_at IS NULL`
+	stillVerified = `SELECT FROM users u WHERE u.id = @verified_user::text
+		AND u.password_hash = @verified_hash::text AND u.disabled_at IS NULL`
+
+	stillSignedIn = `SELECT FROM users u JOIN sessions s ON s.id = @verified_session::text
+		WHERE u.id = @verified_user::text AND u.password_hash = @verified_hash::text
+			AND u.disabled_at IS NULL AND s.ended_at IS NULL`
+
+	// provable: the session to be written is a new one, or lives and is the user's.
+	provable = `NOT EXISTS (SELECT FROM sessions p WHERE p.id = @session::text
+		AND (p.ended_at IS NOT NULL OR p.user_id <> @session_user::text))`
 
 	markCode = `UPDATE codes t SET used_at = @now::timestamptz, used_by = @key::text WHERE `
 
@@ -63,18 +69,50 @@ func (w *writing) guard() admission {
 	case w.Rotate != nil:
 		return w.consume("refresh_tokens", refreshUnspent, markRefresh, ifRotated)
 	}
-	ready, admitted := `(SELECT)`, unguarded
-	if w.Verified != nil {
-		// The lock, which a reference to the user takes anyway, keeps a change
-		// of the password waiting.
-		w.mark(storage.ErrSpent, stillVerified+` FOR KEY SHARE`)
-		ready, admitted = `(`+stillVerified+`)`, ifVerified
+	ready := w.verify()
+	if w.Session != nil {
+		ready = w.prove(ready)
 	}
 	if w.Assertion != nil {
-		w.mark(storage.ErrReplayed, useAssertion(ready))
+		w.mark(storage.ErrReplayed, useAssertion(`(`+ready+`)`))
 		return ifAssertionUsed
 	}
-	return admitted
+	return admission(`WITH admitted AS (` + ready + `) `)
+}
+
+// verify queues the guard of Verified, and returns a query that has a row if it
+// let the write through. The lock on the user, which a reference to the user takes
+// anyway, keeps a change of the password waiting; that on the session keeps its end
+// waiting, but no other request.
+func (w *writing) verify() string {
+	switch v := w.Verified; {
+	case v == nil:
+		return `SELECT`
+	case v.SessionID == "":
+		w.mark(storage.ErrSpent, stillVerified+` FOR KEY SHARE`)
+		return stillVerified
+	case w.Session != nil && w.Session.ID == v.SessionID:
+		// It will be written: two requests that held the other lock would wait
+		// for each other.
+		w.mark(storage.ErrSpent, stillSignedIn+` FOR KEY SHARE OF u FOR UPDATE OF s`)
+	default:
+		w.mark(storage.ErrSpent, stillSignedIn+` FOR KEY SHARE OF u FOR SHARE OF s`)
+	}
+	return stillSignedIn
+}
+
+// prove queues the guard of a session that is proven anew, and returns the query
+// with that condition too.
+func (w *writing) prove(ready string) string {
+	var others, ended bool
+	q := w.batch.Queue(`SELECT user_id <> @session_user::text, ended_at IS NOT NULL
+		FROM sessions WHERE id = @session::text FOR UPDATE`, w.args)
+	one(q, []any{&others, &ended}, func() {
+		if (others || ended) && w.refused == nil {
+			w.refused = storage.ErrSpent
+		}
+	})
+	return `SELECT FROM (` + ready + `) AS ready WHERE ` + provable
 }
 
 func (w *writing) consume(table, unspent, mark string, consumed admission) admission {
@@ -130,6 +168,10 @@ func guardArgs(w storage.Write) pgx.NamedArgs {
 	}
 	if v := w.Verified; v != nil {
 		args["verified_user"], args["verified_hash"] = v.UserID, v.PasswordHash
+		args["verified_session"] = v.SessionID
+	}
+	if s := w.Session; s != nil {
+		args["session"], args["session_user"] = s.ID, s.UserID
 	}
 	if r := w.Redeem; r != nil {
 		args["presented"], args["client"] = hash(r.Code), r.ClientID

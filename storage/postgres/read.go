@@ -15,10 +15,10 @@ import (
 // the catalogue's by primary key. Behind a pooler the server plans each of them
 // every time, so what belongs together is joined.
 func (db *DB) Read(ctx context.Context, want storage.Wanted) (storage.State, error) {
-	if want.Session != (storage.Hash{}) && want.Now.IsZero() {
-		return storage.State{}, errors.New("read: a session is wanted, but Now is not set")
+	if len(want.Sessions) > 0 && want.Now.IsZero() {
+		return storage.State{}, errors.New("read: sessions are wanted, but Now is not set")
 	}
-	if want == (storage.Wanted{Now: want.Now}) {
+	if want.Empty() {
 		return storage.State{}, nil
 	}
 	var state storage.State
@@ -26,7 +26,7 @@ func (db *DB) Read(ctx context.Context, want storage.Wanted) (storage.State, err
 		state = storage.State{}
 		readClient(b, want, &state)
 		readGrant(b, want, &state)
-		readSession(b, want, &state)
+		readSessions(b, want, &state)
 		if want.JTI != "" {
 			q := b.Queue(`SELECT true FROM revoked_tokens WHERE jti = $1::text`, want.JTI)
 			one(q, []any{&state.Revoked}, func() {})
@@ -40,7 +40,7 @@ func (db *DB) Read(ctx context.Context, want storage.Wanted) (storage.State, err
 }
 
 const (
-	findClient = `SELECT ` + clientColumns + ` FROM clients WHERE id = $1::text`
+	findClient = `SELECT ` + clientColumns + ` FROM clients c WHERE c.id = $1::text`
 
 	withGrant = ` t JOIN grants g ON g.id = t.grant_id LEFT JOIN users u ON u.id = g.user_id
 		WHERE t.hash = $1::bytea`
@@ -53,11 +53,13 @@ const (
 	findGrant = `SELECT ` + grantColumns + `, ` + userColumns +
 		` FROM grants g LEFT JOIN users u ON u.id = g.user_id WHERE g.id = $1::text`
 
-	findSession = `SELECT ` + sessionColumns + `, ` + userColumns + `, (
-			SELECT c.scopes FROM consents c WHERE c.user_id = t.user_id AND c.client_id = $3::text)
+	findSessions = `SELECT ` + sessionColumns + `, ` + userColumns + `, (
+			SELECT c.scopes FROM consents c WHERE c.user_id = t.user_id AND c.client_id = $3::text), (
+			SELECT sc.sid FROM session_clients sc WHERE sc.session_id = t.id AND sc.client_id = $3::text)
 		FROM sessions t JOIN users u ON u.id = t.user_id
-		WHERE t.hash = $1::bytea AND t.expires_at > $2::timestamptz
-			AND t.ended_at IS NULL AND u.disabled_at IS NULL`
+		WHERE t.hash = ANY ($1::bytea[]) AND t.expires_at > $2::timestamptz
+			AND t.ended_at IS NULL AND u.disabled_at IS NULL
+		ORDER BY array_position($1::bytea[], t.hash)`
 
 	findScopes          = `SELECT name, description, resource_server FROM scopes ORDER BY name`
 	findResourceServers = `SELECT identifier, name, client_id FROM resource_servers ORDER BY identifier`
@@ -100,20 +102,19 @@ func readGrant(b *pgx.Batch, want storage.Wanted, s *storage.State) {
 	}
 }
 
-// readSession reads the live session, its user and the user's consent.
-func readSession(b *pgx.Batch, want storage.Wanted, s *storage.State) {
-	if want.Session == (storage.Hash{}) {
+// readSessions reads the live sessions, and the user, consent and sid of each.
+func readSessions(b *pgx.Batch, want storage.Wanted, s *storage.State) {
+	if len(want.Sessions) == 0 {
 		return
 	}
-	var live storage.Session
-	var u storage.User
-	var consent []string
-	one(b.Queue(findSession, hash(want.Session), instant(want.Now), want.ConsentFor),
-		slices.Concat(sessionFields(&live), userFields(&u), []any{&consent}), func() {
-			s.Session, s.Consent = &live, consent
-			if s.User == nil {
-				s.User = &u
-			}
+	hashes := make([][]byte, 0, len(want.Sessions))
+	for _, h := range want.Sessions {
+		hashes = append(hashes, h[:])
+	}
+	many(b.Queue(findSessions, hashes, instant(want.Now), want.ConsentFor), &s.Sessions,
+		func(in *storage.SignedIn) []any {
+			return slices.Concat(sessionFields(&in.Session), userFields(&in.User),
+				[]any{&in.Consent, (*text)(&in.SID)})
 		})
 }
 

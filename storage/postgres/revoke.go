@@ -34,17 +34,6 @@ func (db *DB) RevokeAccessToken(ctx context.Context, token storage.Hash, at time
 		hash(token), instant(at)))
 }
 
-// EndSession implements [storage.Store].
-func (db *DB) EndSession(ctx context.Context, session storage.Hash, at time.Time) error {
-	return doing("end session", db.exec(ctx, nil, `
-		WITH ended AS (
-			UPDATE sessions SET ended_at = coalesce(ended_at, $2::timestamptz)
-			WHERE hash = $1::bytea RETURNING id)
-		UPDATE grants SET revoked_at = $2::timestamptz FROM ended
-		WHERE session_id = ended.id AND revoked_at IS NULL AND 'offline_access' <> ALL (scopes)`,
-		hash(session), instant(at)))
-}
-
 // DeleteExpired implements [storage.Store]. Tokens go before their grant;
 // a code that was never redeemed takes its grant with it. What another node is
 // deleting, or a request holds, is left alone.
@@ -83,6 +72,16 @@ var expired = []string{ //nolint:gochecknoglobals // a constant
 		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
 	`DELETE FROM sessions WHERE id = ANY (ARRAY(
 		SELECT id FROM sessions WHERE expires_at <= $1::timestamptz
+		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
+	`DELETE FROM logout_notices WHERE id = ANY (ARRAY(
+		SELECT id FROM logout_notices WHERE expires_at <= $1::timestamptz
+		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
+	`DELETE FROM initial_access_tokens WHERE id = ANY (ARRAY(
+		SELECT id FROM initial_access_tokens WHERE expires_at <= $1::timestamptz
+		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
+	// A request that has begun to use the client holds its row.
+	`DELETE FROM clients WHERE id = ANY (ARRAY(
+		SELECT id FROM clients WHERE expires_at <= $1::timestamptz
 		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
 	`DELETE FROM assertions WHERE ctid = ANY (ARRAY(
 		SELECT ctid FROM assertions WHERE expires_at <= $1::timestamptz

@@ -43,14 +43,18 @@ func TestEachVerbIsOneRoundTrip(t *testing.T) {
 		{"Apply that creates", func() error {
 			return db.Apply(ctx, storage.Write{
 				Key: "1", Now: now, Grant: grant, Code: code, Session: session,
-				Consent:   &storage.Consent{UserID: "user", ClientID: "client", GrantedAt: now},
-				Succeeded: &storage.Success{AccountKey: "a", NetworkKey: "b"},
+				SessionClient: &storage.SessionClient{
+					SessionID: "sid", ClientID: "client", SID: "sid of client", CreatedAt: now,
+				},
+				UsesClient: "client",
+				Consent:    &storage.Consent{UserID: "user", ClientID: "client", GrantedAt: now},
+				Succeeded:  &storage.Success{AccountKey: "a", NetworkKey: "b"},
 			})
 		}},
 		{"Read", func() error {
 			_, err := db.Read(ctx, storage.Wanted{
 				Now: now, ClientID: "client", Code: code.Hash, JTI: "jti",
-				Session: session.Hash, ConsentFor: "client", Catalogue: true,
+				Sessions: []storage.Hash{session.Hash}, ConsentFor: "client", Catalogue: true,
 			})
 			return err
 		}},
@@ -66,7 +70,22 @@ func TestEachVerbIsOneRoundTrip(t *testing.T) {
 			})
 		}},
 		{"RevokeGrant", func() error { return db.RevokeGrant(ctx, "grant", now) }},
-		{"EndSession", func() error { return db.EndSession(ctx, session.Hash, now) }},
+		{"EndSessions", func() error { _, err := db.EndSessions(ctx, []string{"sid"}, now); return err }},
+		{"TakeLogoutNotices", func() error {
+			_, _, err := db.TakeLogoutNotices(ctx, now, now.Add(time.Minute), 10)
+			return err
+		}},
+		{"FindSessionClient", func() error { _, _, err := db.FindSessionClient(ctx, "sid of client"); return err }},
+		{"AddInitialAccessToken", func() error {
+			return db.AddInitialAccessToken(ctx, storage.InitialAccessToken{
+				ID: "initial", Hash: storage.HashOf("initial"), Remaining: 1, CreatedAt: now, ExpiresAt: now.Add(time.Hour),
+			})
+		}},
+		{"RegisterClient", func() error {
+			return db.RegisterClient(ctx, storage.Client{ID: "new", CreatedAt: now, UpdatedAt: now}, storage.HashOf("initial"))
+		}},
+		{"Count", func() error { _, err := db.Count(ctx, "key", time.Minute, now); return err }},
+		{"DeleteUser", func() error { return db.DeleteUser(ctx, "user", now) }},
 	}
 	for _, verb := range verbs {
 		trips.Reset()

@@ -3,24 +3,25 @@ package postgres
 import "github.com/gatelodge/gatelodge/storage"
 
 // The columns of each table as it is read, and the fields they scan into, in the
-// same order. What was presented is t, its grant g, a user u.
+// same order. What was presented is t, its grant g, a user u, a client c.
 
-const clientColumns = `id, secret_hash, metadata, created_at, updated_at`
+const clientColumns = `c.id, c.secret_hash, c.metadata, c.registration_hash, c.expires_at,
+	c.created_at, c.updated_at`
 
 func clientFields(c *storage.Client) []any {
 	return []any{
-		&c.ID, &c.SecretHash, &c.Metadata,
+		&c.ID, &c.SecretHash, &c.Metadata, (*hash)(&c.RegistrationHash), (*instant)(&c.ExpiresAt),
 		(*instant)(&c.CreatedAt), (*instant)(&c.UpdatedAt),
 	}
 }
 
 // All of a user may be NULL, for a grant may have none.
-const userColumns = `u.id, u.identifiers, u.password_hash, coalesce(u.claims, '{}'),
-	u.disabled_at, u.created_at, u.updated_at`
+const userColumns = `u.id, u.identifiers, u.password_hash, u.pairwise_salt,
+	coalesce(u.claims, '{}'), u.disabled_at, u.created_at, u.updated_at`
 
 func userFields(u *storage.User) []any {
 	return []any{
-		(*text)(&u.ID), &u.Identifiers, (*text)(&u.PasswordHash), &u.Claims,
+		(*text)(&u.ID), &u.Identifiers, (*text)(&u.PasswordHash), &u.PairwiseSalt, &u.Claims,
 		(*instant)(&u.DisabledAt), (*instant)(&u.CreatedAt), (*instant)(&u.UpdatedAt),
 	}
 }
@@ -35,14 +36,21 @@ func sessionFields(s *storage.Session) []any {
 	}
 }
 
+const sessionClientColumns = `sc.session_id, sc.client_id, sc.sid, sc.subject, sc.created_at`
+
+func sessionClientFields(c *storage.SessionClient) []any {
+	return []any{&c.SessionID, &c.ClientID, &c.SID, &c.Subject, (*instant)(&c.CreatedAt)}
+}
+
 const grantColumns = `g.id, g.client_id, g.user_id, g.session_id, g.scopes, g.audience,
-	g.auth_time, g.amr, g.created_at, g.expires_at, g.revoked_at`
+	g.auth_time, g.amr, g.created_at, g.expires_at, g.revoked_at, g.subject, g.sid, g.claims`
 
 func grantFields(g *storage.Grant) []any {
 	return []any{
 		&g.ID, &g.ClientID, (*text)(&g.UserID), (*text)(&g.SessionID),
 		&g.Scopes, &g.Audience, (*instant)(&g.AuthTime), &g.AMR,
 		(*instant)(&g.CreatedAt), (*instant)(&g.ExpiresAt), (*instant)(&g.RevokedAt),
+		&g.Subject, &g.SID, &g.Claims,
 	}
 }
 
@@ -83,5 +91,15 @@ func keyFields(k *storage.SigningKey) []any {
 	return []any{
 		&k.ID, &k.Algorithm, &k.PublicJWK, &k.SealedKey,
 		(*instant)(&k.CreatedAt), (*instant)(&k.ActiveAt), (*instant)(&k.RetiredAt),
+	}
+}
+
+const noticeColumns = `n.id, n.client_id, n.sid, n.subject, n.created_at, n.attempts`
+
+const initialColumns = `id, hash, remaining, created_at, expires_at`
+
+func initialFields(t *storage.InitialAccessToken) []any {
+	return []any{
+		&t.ID, (*hash)(&t.Hash), &t.Remaining, (*instant)(&t.CreatedAt), (*instant)(&t.ExpiresAt),
 	}
 }

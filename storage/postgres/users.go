@@ -3,8 +3,11 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"maps"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -48,7 +51,10 @@ func (db *DB) SaveUser(ctx context.Context, u storage.User) error {
 		"claims": document{u.Claims}, "disabled_at": instant(u.DisabledAt),
 		"created_at": instant(u.CreatedAt), "updated_at": instant(u.UpdatedAt),
 	}
+	maps.Copy(args, endingArgs(u.UpdatedAt))
 	err := db.send(ctx, func(b *pgx.Batch) {
+		b.Queue(lockUser, args)
+		endSessions(b, sessionsOfUser, ` AND EXISTS (`+signsOut+`)`, args)
 		for _, query := range saveUser {
 			b.Queue(query, args)
 		}
@@ -56,17 +62,20 @@ func (db *DB) SaveUser(ctx context.Context, u storage.User) error {
 	return doing(fmt.Sprintf("save user %q", u.ID), err)
 }
 
-// signsOut has a row when the user exists, and must sign in again.
-const signsOut = `WITH signs_out AS (SELECT FROM users WHERE id = @id::text
-	AND (password_hash <> @password_hash::text OR @disabled_at::timestamptz IS NOT NULL)) `
+const (
+	// lockUser comes before the locks on what is the user's.
+	lockUser       = `SELECT FROM users WHERE id = @id::text FOR UPDATE`
+	sessionsOfUser = `s.user_id = @id::text`
+	// signsOut has a row when the user exists, and must sign in again.
+	signsOut = `SELECT FROM users WHERE id = @id::text
+		AND (password_hash <> @password_hash::text OR @disabled_at::timestamptz IS NOT NULL)`
+)
 
-// saveUser is one transaction. An identifier that another user has ends it.
+// saveUser is what follows in the same transaction. An identifier that another user
+// has ends it.
 var saveUser = []string{ //nolint:gochecknoglobals // a constant
-	`SELECT FROM users WHERE id = @id::text FOR UPDATE`,
-	signsOut + `UPDATE sessions SET ended_at = @updated_at::timestamptz FROM signs_out
-		WHERE user_id = @id::text AND ended_at IS NULL`,
-	signsOut + `UPDATE grants SET revoked_at = @updated_at::timestamptz FROM signs_out
-		WHERE user_id = @id::text AND revoked_at IS NULL`,
+	`UPDATE grants SET revoked_at = @at::timestamptz
+		WHERE user_id = @id::text AND revoked_at IS NULL AND EXISTS (` + signsOut + `)`,
 	`INSERT INTO users (id, identifiers, password_hash, claims, disabled_at, created_at, updated_at)
 		VALUES (@id::text, @identifiers::text[], @password_hash::text, @claims::jsonb,
 			@disabled_at::timestamptz, @created_at::timestamptz, @updated_at::timestamptz)
@@ -86,7 +95,20 @@ func (db *DB) ReplacePasswordHash(ctx context.Context, userID, old, replacement 
 }
 
 // DeleteUser implements [storage.Store].
-func (db *DB) DeleteUser(ctx context.Context, id string) error {
-	return doing(fmt.Sprintf("delete user %q", id), db.exec(ctx, storage.ErrNotFound,
-		`DELETE FROM users WHERE id = $1::text`, id))
+func (db *DB) DeleteUser(ctx context.Context, id string, at time.Time) error {
+	args := endingArgs(at)
+	args["id"] = id
+	found := false
+	err := db.send(ctx, func(b *pgx.Batch) {
+		b.Queue(lockUser, args)
+		endSessions(b, sessionsOfUser, "", args)
+		b.Queue(`DELETE FROM users WHERE id = @id::text`, args).Exec(func(tag pgconn.CommandTag) error {
+			found = tag.RowsAffected() > 0
+			return nil
+		})
+	})
+	if err == nil && !found {
+		err = storage.ErrNotFound
+	}
+	return doing(fmt.Sprintf("delete user %q", id), err)
 }

@@ -20,9 +20,9 @@ func (db *DB) Apply(ctx context.Context, w storage.Write) error {
 
 func apply(t *tx, w storage.Write) error {
 	steps := []func(*tx, storage.Write) error{
-		useAssertion, redeem, rotate, stillVerified,
+		useAssertion, redeem, rotate, stillVerified, createSession, addSessionClient,
 		createGrant, createCode, createRefresh, createAccess,
-		replaceSession, addConsent, takeBackAttempt,
+		addConsent, keepClient, takeBackAttempt,
 	}
 	for _, step := range steps {
 		if err := step(t, w); err != nil {
@@ -77,8 +77,10 @@ func stillVerified(t *tx, w storage.Write) error {
 		return nil
 	}
 	var one int
-	found, err := t.find(`SELECT 1 FROM users WHERE id = ? AND password_hash = ? AND disabled_at IS NULL`,
-		[]any{v.UserID, v.PasswordHash}, []any{&one})
+	found, err := t.find(`
+		SELECT 1 FROM users WHERE id = ?1 AND password_hash = ?2 AND disabled_at IS NULL AND (
+			?3 = '' OR EXISTS (SELECT 1 FROM sessions WHERE id = ?3 AND ended_at IS NULL))`,
+		[]any{v.UserID, v.PasswordHash, v.SessionID}, []any{&one})
 	if err == nil && !found {
 		err = storage.ErrSpent
 	}
@@ -91,10 +93,11 @@ func createGrant(t *tx, w storage.Write) error {
 		return nil
 	}
 	_, err := t.exec(`
-		INSERT INTO grants (`+grantColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		INSERT INTO grants (`+grantColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO NOTHING`,
 		g.ID, g.ClientID, text(g.UserID), text(g.SessionID), list(g.Scopes), list(g.Audience),
-		micros(g.AuthTime), list(g.AMR), micros(g.CreatedAt), micros(g.ExpiresAt), micros(g.RevokedAt))
+		micros(g.AuthTime), list(g.AMR), micros(g.CreatedAt), micros(g.ExpiresAt), micros(g.RevokedAt),
+		g.Subject, g.SID, g.Claims)
 	return err
 }
 
@@ -136,22 +139,41 @@ func createAccess(t *tx, w storage.Write) error {
 	return err
 }
 
-func replaceSession(t *tx, w storage.Write) error {
-	if w.EndsSession != (storage.Hash{}) {
-		if _, err := t.exec(`UPDATE sessions SET ended_at = ? WHERE hash = ? AND ended_at IS NULL`,
-			micros(w.Now), hash(w.EndsSession)); err != nil {
-			return err
-		}
-	}
+// createSession creates the session, or notes that it was proven anew.
+func createSession(t *tx, w storage.Write) error {
 	s := w.Session
 	if s == nil {
 		return nil
 	}
-	_, err := t.exec(`
+	return guard(t, storage.ErrSpent, `
 		INSERT INTO sessions (id, hash, user_id, auth_time, amr, created_at, expires_at, ended_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+			hash = iif(auth_time > excluded.auth_time, hash, excluded.hash),
+			amr = iif(auth_time > excluded.auth_time, amr, excluded.amr),
+			expires_at = iif(auth_time > excluded.auth_time, expires_at, excluded.expires_at),
+			auth_time = max(auth_time, excluded.auth_time)
+		WHERE ended_at IS NULL AND user_id = excluded.user_id`,
 		s.ID, hash(s.Hash), s.UserID, micros(s.AuthTime), list(s.AMR),
 		micros(s.CreatedAt), micros(s.ExpiresAt), micros(s.EndedAt))
+}
+
+func addSessionClient(t *tx, w storage.Write) error {
+	c := w.SessionClient
+	if c == nil {
+		return nil
+	}
+	_, err := t.exec(`
+		INSERT INTO session_clients (session_id, client_id, sid, subject, created_at)
+		VALUES (?, ?, ?, ?, ?) ON CONFLICT (session_id, client_id) DO NOTHING`,
+		c.SessionID, c.ClientID, c.SID, c.Subject, micros(c.CreatedAt))
+	return err
+}
+
+func keepClient(t *tx, w storage.Write) error {
+	if w.UsesClient == "" {
+		return nil
+	}
+	_, err := t.exec(`UPDATE clients SET expires_at = NULL WHERE id = ?`, w.UsesClient)
 	return err
 }
 

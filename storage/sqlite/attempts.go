@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -31,10 +32,10 @@ func countAttempt(t *tx, a storage.Attempt) (s storage.AttemptState, err error) 
 		s.User = &u
 	}
 	s.AccountKey, s.NetworkKey = a.AccountKey(u.ID), a.NetworkKey()
-	if s.Account, err = count(t, s.AccountKey, a); err != nil {
+	if s.Account, err = count(t, s.AccountKey, a.Now, a.Window); err != nil {
 		return s, err
 	}
-	if s.Network, err = count(t, s.NetworkKey, a); err != nil {
+	if s.Network, err = count(t, s.NetworkKey, a.Now, a.Window); err != nil {
 		return s, err
 	}
 	if found && a.ConsentFor != "" {
@@ -44,13 +45,13 @@ func countAttempt(t *tx, a storage.Attempt) (s storage.AttemptState, err error) 
 }
 
 // count adds one to the counter, which starts anew when its window is over.
-func count(t *tx, key string, a storage.Attempt) (n int, err error) {
+func count(t *tx, key string, now time.Time, window time.Duration) (n int, err error) {
 	_, err = t.find(`
 		INSERT INTO attempts (key, count, expires_at) VALUES (?1, 1, ?3)
 		ON CONFLICT DO UPDATE SET
 			count = CASE WHEN expires_at > ?2 THEN count + 1 ELSE 1 END,
 			expires_at = CASE WHEN expires_at > ?2 THEN expires_at ELSE excluded.expires_at END
 		RETURNING count`,
-		[]any{key, micros(a.Now), micros(a.Now.Add(a.Window))}, []any{&n})
+		[]any{key, micros(now), micros(now.Add(window))}, []any{&n})
 	return n, err
 }

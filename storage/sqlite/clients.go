@@ -36,11 +36,59 @@ func (db *DB) ListClients(ctx context.Context) ([]storage.Client, error) {
 // SaveClient implements [storage.Store].
 func (db *DB) SaveClient(ctx context.Context, c storage.Client) error {
 	return db.run(ctx, "save client", statement{
-		`INSERT INTO clients (` + clientColumns + `) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET secret_hash = excluded.secret_hash,
-			metadata = excluded.metadata, updated_at = excluded.updated_at`,
-		[]any{c.ID, c.SecretHash, document{c.Metadata}, micros(c.CreatedAt), micros(c.UpdatedAt)},
+		insertClient + ` ON CONFLICT DO UPDATE SET secret_hash = excluded.secret_hash,
+			metadata = excluded.metadata, registration_hash = excluded.registration_hash,
+			expires_at = excluded.expires_at, updated_at = excluded.updated_at`, clientArgs(c),
 	})
+}
+
+const insertClient = `INSERT INTO clients
+	(id, secret_hash, metadata, registration_hash, expires_at, created_at, updated_at)
+	VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`
+
+func clientArgs(c storage.Client) []any {
+	return []any{
+		c.ID, c.SecretHash,
+		document{c.Metadata},
+		hash(c.RegistrationHash),
+		micros(c.ExpiresAt), micros(c.CreatedAt), micros(c.UpdatedAt),
+	}
+}
+
+// RegisterClient implements [storage.Store].
+func (db *DB) RegisterClient(ctx context.Context, c storage.Client, initialAccessToken storage.Hash) error {
+	err := db.write(ctx, func(t *tx) error {
+		if initialAccessToken != (storage.Hash{}) {
+			if err := guard(t, storage.ErrSpent, `
+				UPDATE initial_access_tokens SET remaining = remaining - 1
+				WHERE hash = ? AND remaining > 0 AND expires_at > ?`,
+				hash(initialAccessToken), micros(c.CreatedAt)); err != nil {
+				return err
+			}
+		}
+		_, err := t.exec(insertClient, clientArgs(c)...)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("register client %q: %w", c.ID, err)
+	}
+	return nil
+}
+
+// UpdateClient implements [storage.Store].
+func (db *DB) UpdateClient(ctx context.Context, c storage.Client) error {
+	err := db.write(ctx, func(t *tx) error {
+		return guard(t, storage.ErrNotFound, `
+			UPDATE clients SET secret_hash = ?, metadata = ?, registration_hash = ?,
+				expires_at = iif(expires_at IS NULL, NULL, ?), updated_at = ?
+			WHERE id = ?`,
+			c.SecretHash, document{c.Metadata}, hash(c.RegistrationHash),
+			micros(c.ExpiresAt), micros(c.UpdatedAt), c.ID)
+	})
+	if err != nil {
+		return fmt.Errorf("update client %q: %w", c.ID, err)
+	}
+	return nil
 }
 
 // DeleteClient implements [storage.Store].

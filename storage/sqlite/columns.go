@@ -137,6 +137,17 @@ func scanOne(row *sql.Row, dest []any) (bool, error) {
 	return err == nil, err
 }
 
+// scanAll scans the rows, and calls row for the fields of each.
+func scanAll(rows *sql.Rows, row func() []any) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(row()...); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 // refusal turns a violated constraint into the answer that it is.
 func refusal(err error) error {
 	e, ok := errors.AsType[*sqlite.Error](err)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -16,8 +17,8 @@ func (db *DB) Read(ctx context.Context, want storage.Wanted) (storage.State, err
 		r.state.Client = found(&r, clientFields, findClient, want.ClientID)
 	}
 	r.grantOf(want)
-	if want.Session != (storage.Hash{}) {
-		r.sessionOf(want)
+	if len(want.Sessions) > 0 {
+		r.sessionsOf(want)
 	}
 	if want.JTI != "" {
 		var one int
@@ -68,24 +69,22 @@ func (r *reader) grantOf(want storage.Wanted) {
 	}
 }
 
-// sessionOf reads the live session, its user and the user's consent.
-func (r *reader) sessionOf(want storage.Wanted) {
+// sessionsOf reads the live sessions, and the user, consent and sid of each.
+func (r *reader) sessionsOf(want storage.Wanted) {
 	if want.Now.IsZero() {
-		r.err = errors.New("a session is wanted, but Now is not set")
+		r.err = errors.New("sessions are wanted, but Now is not set")
 		return
 	}
-	var s storage.Session
-	var u storage.User
-	if !r.find(findSession, []any{hash(want.Session), micros(want.Now)},
-		append(sessionFields(&s), userFields(&u)...)) {
-		return
-	}
-	r.state.Session = &s
-	if r.state.User == nil {
-		r.state.User = &u
-	}
-	if want.ConsentFor != "" {
-		r.find(findConsent, []any{u.ID, want.ConsentFor}, []any{(*list)(&r.state.Consent)})
+	for _, token := range want.Sessions {
+		var in storage.SignedIn
+		if !r.find(findSession, []any{hash(token), micros(want.Now), want.ConsentFor},
+			slices.Concat(sessionFields(&in.Session), userFields(&in.User), []any{(*text)(&in.SID)})) {
+			continue
+		}
+		if want.ConsentFor != "" {
+			r.find(findConsent, []any{in.User.ID, want.ConsentFor}, []any{(*list)(&in.Consent)})
+		}
+		r.state.Sessions = append(r.state.Sessions, in)
 	}
 }
 
@@ -97,9 +96,10 @@ const (
 	findRefresh = `SELECT ` + refreshColumns + ` FROM refresh_tokens t
 		LEFT JOIN refresh_tokens s ON s.hash = t.successor WHERE t.hash = ?`
 	findAccess  = `SELECT ` + accessColumns + ` FROM access_tokens WHERE hash = ?`
-	findSession = `SELECT ` + sessionColumns + `, ` + userColumns + `
+	findSession = `SELECT ` + sessionColumns + `, ` + userColumns + `, (
+			SELECT sid FROM session_clients WHERE session_id = sessions.id AND client_id = ?3)
 		FROM sessions JOIN users ON users.id = user_id
-		WHERE hash = ? AND expires_at > ? AND ended_at IS NULL AND disabled_at IS NULL`
+		WHERE hash = ?1 AND expires_at > ?2 AND ended_at IS NULL AND disabled_at IS NULL`
 	findConsent = `SELECT scopes FROM consents WHERE user_id = ? AND client_id = ?`
 )
 
@@ -142,13 +142,7 @@ func (db *DB) list(ctx context.Context, query string, args []any, row func() []a
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := rows.Scan(row()...); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return scanAll(rows, row)
 }
 
 func (db *DB) prepare(ctx context.Context, query string) (*sql.Stmt, error) {

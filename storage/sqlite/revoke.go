@@ -32,22 +32,6 @@ func (db *DB) RevokeAccessToken(ctx context.Context, token storage.Hash, at time
 	})
 }
 
-// EndSession implements [storage.Store].
-func (db *DB) EndSession(ctx context.Context, session storage.Hash, at time.Time) error {
-	return db.run(ctx, "end session",
-		statement{
-			`UPDATE sessions SET ended_at = ? WHERE hash = ? AND ended_at IS NULL`,
-			[]any{micros(at), hash(session)},
-		},
-		statement{
-			`UPDATE grants SET revoked_at = ?
-			WHERE session_id = (SELECT id FROM sessions WHERE hash = ?) AND revoked_at IS NULL
-				AND NOT EXISTS (SELECT 1 FROM json_each(scopes) WHERE value = 'offline_access')`,
-			[]any{micros(at), hash(session)},
-		},
-	)
-}
-
 // DeleteExpired implements [storage.Store]. Tokens go before their grant; a code
 // that was never redeemed takes its grant with it.
 func (db *DB) DeleteExpired(ctx context.Context, now time.Time, limit int) (int, error) {
@@ -84,6 +68,12 @@ var expired = []string{ //nolint:gochecknoglobals // a constant
 		SELECT hash FROM access_tokens WHERE expires_at <= ? LIMIT ?)`,
 	`DELETE FROM sessions WHERE id IN (
 		SELECT id FROM sessions WHERE expires_at <= ? LIMIT ?)`,
+	`DELETE FROM logout_notices WHERE id IN (
+		SELECT id FROM logout_notices WHERE expires_at <= ? LIMIT ?)`,
+	`DELETE FROM initial_access_tokens WHERE id IN (
+		SELECT id FROM initial_access_tokens WHERE expires_at <= ? LIMIT ?)`,
+	`DELETE FROM clients WHERE id IN (
+		SELECT id FROM clients WHERE expires_at <= ? LIMIT ?)`,
 	`DELETE FROM assertions WHERE (client_id, jti) IN (
 		SELECT client_id, jti FROM assertions WHERE expires_at <= ? LIMIT ?)`,
 	`DELETE FROM revoked_tokens WHERE jti IN (

@@ -4,22 +4,24 @@ import "github.com/gatelodge/gatelodge/storage"
 
 // The columns of each table, and the fields they scan into, in the same order.
 
-const clientColumns = `id, secret_hash, metadata, created_at, updated_at`
+const clientColumns = `clients.id, secret_hash, metadata, registration_hash, clients.expires_at,
+	clients.created_at, clients.updated_at`
 
 func clientFields(c *storage.Client) []any {
 	return []any{
 		&c.ID, &c.SecretHash,
 		document{&c.Metadata},
+		(*hash)(&c.RegistrationHash), (*micros)(&c.ExpiresAt),
 		(*micros)(&c.CreatedAt), (*micros)(&c.UpdatedAt),
 	}
 }
 
-const userColumns = `users.id, identifiers, password_hash, claims, disabled_at,
+const userColumns = `users.id, identifiers, password_hash, pairwise_salt, claims, disabled_at,
 	users.created_at, updated_at`
 
 func userFields(u *storage.User) []any {
 	return []any{
-		&u.ID, (*list)(&u.Identifiers), &u.PasswordHash,
+		&u.ID, (*list)(&u.Identifiers), &u.PasswordHash, &u.PairwiseSalt,
 		document{&u.Claims},
 		(*micros)(&u.DisabledAt), (*micros)(&u.CreatedAt), (*micros)(&u.UpdatedAt),
 	}
@@ -35,14 +37,21 @@ func sessionFields(s *storage.Session) []any {
 	}
 }
 
+const sessionClientColumns = `session_id, client_id, sid, subject, session_clients.created_at`
+
+func sessionClientFields(c *storage.SessionClient) []any {
+	return []any{&c.SessionID, &c.ClientID, &c.SID, &c.Subject, (*micros)(&c.CreatedAt)}
+}
+
 const grantColumns = `id, client_id, user_id, session_id, scopes, audience,
-	auth_time, amr, created_at, expires_at, revoked_at`
+	auth_time, amr, created_at, expires_at, revoked_at, subject, sid, claims`
 
 func grantFields(g *storage.Grant) []any {
 	return []any{
 		&g.ID, &g.ClientID, (*text)(&g.UserID), (*text)(&g.SessionID),
 		(*list)(&g.Scopes), (*list)(&g.Audience), (*micros)(&g.AuthTime), (*list)(&g.AMR),
 		(*micros)(&g.CreatedAt), (*micros)(&g.ExpiresAt), (*micros)(&g.RevokedAt),
+		&g.Subject, &g.SID, &g.Claims,
 	}
 }
 
@@ -81,5 +90,19 @@ func keyFields(k *storage.SigningKey) []any {
 	return []any{
 		&k.ID, &k.Algorithm, &k.PublicJWK, &k.SealedKey,
 		(*micros)(&k.CreatedAt), (*micros)(&k.ActiveAt), (*micros)(&k.RetiredAt),
+	}
+}
+
+const noticeColumns = `id, client_id, sid, subject, created_at, attempts`
+
+func noticeFields(n *storage.LogoutNotice) []any {
+	return []any{&n.ID, &n.ClientID, &n.SID, &n.Subject, (*micros)(&n.CreatedAt), &n.Attempts}
+}
+
+const initialColumns = `id, hash, remaining, created_at, expires_at`
+
+func initialFields(t *storage.InitialAccessToken) []any {
+	return []any{
+		&t.ID, (*hash)(&t.Hash), &t.Remaining, (*micros)(&t.CreatedAt), (*micros)(&t.ExpiresAt),
 	}
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -71,8 +72,9 @@ func saveUser(t *tx, u storage.User) error {
 
 func upsertUser(t *tx, u storage.User) error {
 	_, err := t.exec(`
-		INSERT INTO users (id, identifiers, password_hash, claims, disabled_at, created_at, updated_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?)
+		INSERT INTO users (id, identifiers, password_hash, claims, disabled_at, created_at, updated_at,
+			pairwise_salt)
+		VALUES (?, ?, ?, ?, ?, ?, ?, randomblob(16))
 		ON CONFLICT DO UPDATE SET identifiers = excluded.identifiers,
 			password_hash = excluded.password_hash, claims = excluded.claims,
 			disabled_at = excluded.disabled_at, updated_at = excluded.updated_at`,
@@ -92,8 +94,7 @@ func upsertUser(t *tx, u storage.User) error {
 
 // signOut ends all sessions and grants of the user.
 func signOut(t *tx, u storage.User) error {
-	if _, err := t.exec(`UPDATE sessions SET ended_at = ? WHERE user_id = ? AND ended_at IS NULL`,
-		micros(u.UpdatedAt), u.ID); err != nil {
+	if err := endSessionsOf(t, u.ID, u.UpdatedAt); err != nil {
 		return err
 	}
 	_, err := t.exec(`UPDATE grants SET revoked_at = ? WHERE user_id = ? AND revoked_at IS NULL`,
@@ -110,6 +111,15 @@ func (db *DB) ReplacePasswordHash(ctx context.Context, userID, old, replacement 
 }
 
 // DeleteUser implements [storage.Store].
-func (db *DB) DeleteUser(ctx context.Context, id string) error {
-	return db.delete(ctx, "user", `DELETE FROM users WHERE id = ?`, id)
+func (db *DB) DeleteUser(ctx context.Context, id string, at time.Time) error {
+	err := db.write(ctx, func(t *tx) error {
+		if err := endSessionsOf(t, id, at); err != nil {
+			return err
+		}
+		return guard(t, storage.ErrNotFound, `DELETE FROM users WHERE id = ?`, id)
+	})
+	if err != nil {
+		return fmt.Errorf("delete user %q: %w", id, err)
+	}
+	return nil
 }

@@ -157,6 +157,19 @@ func (t *tx) find(query string, args, dest []any) (bool, error) {
 	return scanOne(stmt.QueryRowContext(t.ctx, args...), dest)
 }
 
+// list reads all rows, as list of [DB] does.
+func (t *tx) list(query string, args []any, row func() []any) error {
+	stmt, err := t.prepare(query) //nolint:sqlclosecheck // kept until the database is closed
+	if err != nil {
+		return err
+	}
+	rows, err := stmt.QueryContext(t.ctx, args...)
+	if err != nil {
+		return err
+	}
+	return scanAll(rows, row)
+}
+
 func (t *tx) prepare(query string) (*sql.Stmt, error) {
 	if stmt, ok := t.prepared[query]; ok {
 		return stmt, nil

@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ func records() tests {
 		"ClientIsCreatedReplacedAndDeleted": testClients,
 		"DeletedClientTakesItsGrants":       testDeleteClient,
 		"UserIsCreatedReplacedAndDeleted":   testUsers,
+		"PairwiseSaltIsTheUsersForGood":     testPairwiseSalt,
 		"DeletedUserTakesSessionsAndGrants": testDeleteUser,
 		"IdentifiersAreUnique":              testIdentifiersAreUnique,
 		"ParallelSignUpsOfOneIdentifier":    testParallelSignUps,
@@ -52,8 +54,7 @@ func testDeleteClient(t *testing.T, s *suite) {
 	} {
 		equal(t, s.read(t, want), storage.State{})
 	}
-	got := s.read(t, storage.Wanted{Session: session.Hash, ConsentFor: s.client.ID})
-	equal(t, got, storage.State{Session: session, User: &s.user})
+	equal(t, s.signedIn(t, session.Hash), storage.SignedIn{Session: *session, User: s.user})
 }
 
 func testUsers(t *testing.T, s *suite) {
@@ -67,7 +68,7 @@ func testUsers(t *testing.T, s *suite) {
 		ID: s.user.ID, Identifiers: []string{"renamed"}, CreatedAt: now, UpdatedAt: now,
 	}
 	ok(t, s.SaveUser(ctx, changed))
-	changed.CreatedAt = s.user.CreatedAt
+	changed.CreatedAt, changed.PairwiseSalt = s.user.CreatedAt, s.user.PairwiseSalt
 	got, err := s.FindUser(ctx, s.user.ID)
 	ok(t, err)
 	equal(t, got, changed)
@@ -75,11 +76,27 @@ func testUsers(t *testing.T, s *suite) {
 	fails(t, err, storage.ErrNotFound)
 }
 
+// OpenID Connect Core §8.1: a pairwise sub does not change, and tells nothing.
+func testPairwiseSalt(t *testing.T, s *suite) {
+	salt := s.user.PairwiseSalt
+	equal(t, len(salt), 16)
+	if other := s.newUser(t, "other"); bytes.Equal(other.PairwiseSalt, salt) {
+		t.Error("two users have the same salt")
+	}
+	for _, given := range [][]byte{nil, []byte("another")} {
+		s.user.PairwiseSalt = given
+		ok(t, s.SaveUser(t.Context(), s.user))
+		got, err := s.FindUser(t.Context(), s.user.ID)
+		ok(t, err)
+		equal(t, got.PairwiseSalt, salt)
+	}
+}
+
 func testDeleteUser(t *testing.T, s *suite) {
 	session, g := s.session(t), s.newGrant()
 	s.apply(t, storage.Write{Grant: g, Consent: s.consent("openid")})
-	ok(t, s.DeleteUser(t.Context(), s.user.ID))
-	equal(t, s.read(t, storage.Wanted{Session: session.Hash}), storage.State{})
+	ok(t, s.DeleteUser(t.Context(), s.user.ID, now))
+	s.isSignedIn(t, session, false)
 	equal(t, s.read(t, storage.Wanted{GrantID: g.ID}), storage.State{})
 	_, err := s.FindUserByIdentifier(t.Context(), "user")
 	fails(t, err, storage.ErrNotFound)
@@ -93,8 +110,7 @@ func testIdentifiersAreUnique(t *testing.T, s *suite) {
 	fails(t, err, storage.ErrNotFound)
 
 	// A refused change leaves the user as it was.
-	other.Identifiers = []string{"other"}
-	ok(t, s.SaveUser(t.Context(), other))
+	other = s.newUser(t, "other")
 	changed := other
 	changed.Identifiers, changed.PasswordHash = []string{"new", "user"}, "changed"
 	fails(t, s.SaveUser(t.Context(), changed), storage.ErrConflict)
@@ -169,16 +185,18 @@ func testNotFound(t *testing.T, s *suite) {
 	_, client := s.FindClient(ctx, "x")
 	_, user := s.FindUser(ctx, "x")
 	_, identifier := s.FindUserByIdentifier(ctx, "x")
+	_, _, sid := s.FindSessionClient(ctx, "x")
 	for _, err := range []error{
-		client, user, identifier,
-		s.DeleteClient(ctx, "x"), s.DeleteUser(ctx, "x"),
+		client, user, identifier, sid,
+		s.DeleteClient(ctx, "x"), s.DeleteUser(ctx, "x", now),
+		s.UpdateClient(ctx, newClient("x")), s.DeleteInitialAccessToken(ctx, "x"),
 		s.DeleteScope(ctx, "x"), s.DeleteResourceServer(ctx, "x"),
 		s.ResealSigningKey(ctx, "x", []byte("sealed")),
 	} {
 		fails(t, err, storage.ErrNotFound)
 	}
 	equal(t, s.read(t, storage.Wanted{
-		ClientID: "x", GrantID: "x", JTI: "x", Session: storage.HashOf("x"), Now: now.Add(time.Hour),
+		ClientID: "x", GrantID: "x", JTI: "x", Sessions: []storage.Hash{storage.HashOf("x")}, Now: now.Add(time.Hour),
 	}), storage.State{})
 }
 

@@ -13,8 +13,9 @@ func sessions() tests {
 		"SessionOfADisabledUserIsNotRead":              testSessionOfDisabledUser,
 		"SessionExpiresByTheClockOfTheCaller":          testSessionExpiry,
 		"SessionIsNotReadWithoutATime":                 testSessionWithoutTime,
-		"SessionIsReplaced":                            testSessionIsReplaced,
-		"EndSessionKeepsOfflineAccess":                 testEndSession,
+		"SessionIsProvenAnew":                          testSessionIsProvenAnew,
+		"SessionThatHasEndedIsNotProvenAnew":           testEndedSessionIsNotProven,
+		"SessionsAreReadInTheOrderWanted":              testSessionsInOrder,
 		"ChangedPasswordEndsSessionsAndGrants":         testChangedPassword,
 		"DisabledUserHasNoSessionsOrGrants":            testDisabledUser,
 		"EnabledUserHasToSignInAgain":                  testEnabledUser,
@@ -45,11 +46,59 @@ func testSessionIsRead(t *testing.T, s *suite) {
 	session := newSession(s.user.ID)
 	s.apply(t, storage.Write{Session: session, Consent: s.consent("openid", "email")})
 	got := s.read(t, storage.Wanted{
-		ClientID: s.client.ID, Session: session.Hash, ConsentFor: s.client.ID,
+		ClientID: s.client.ID, Sessions: []storage.Hash{session.Hash}, ConsentFor: s.client.ID,
 	})
-	equal(t, got, storage.State{
-		Client: &s.client, Session: session, User: &s.user, Consent: []string{"email", "openid"},
-	})
+	equal(t, got, storage.State{Client: &s.client, Sessions: []storage.SignedIn{
+		{Session: *session, User: s.user, Consent: []string{"email", "openid"}},
+	}})
+}
+
+// signedIn reads the session, zero if it is not there, for the client.
+func (s *suite) signedIn(t *testing.T, session storage.Hash) storage.SignedIn {
+	t.Helper()
+	return s.signedInAt(t, session, now)
+}
+
+func (s *suite) signedInAt(t *testing.T, session storage.Hash, at time.Time) storage.SignedIn {
+	t.Helper()
+	found := s.read(t, storage.Wanted{
+		Sessions: []storage.Hash{session}, ConsentFor: s.client.ID, Now: at,
+	}).Sessions
+	if len(found) == 0 {
+		return storage.SignedIn{}
+	}
+	return found[0]
+}
+
+func (s *suite) isSignedIn(t *testing.T, session *storage.Session, want bool) {
+	t.Helper()
+	equal(t, s.signedIn(t, session.Hash).Session.ID == session.ID, want)
+}
+
+// Each of the people in a browser, the one who used it last first.
+func testSessionsInOrder(t *testing.T, s *suite) {
+	other := s.newUser(t, "other")
+	first, second, ended := s.session(t), newSession(other.ID), s.session(t)
+	s.apply(t, storage.Write{Session: second, Consent: &storage.Consent{
+		UserID: other.ID, ClientID: s.client.ID, Scopes: []string{"email"}, GrantedAt: now,
+	}})
+	s.join(t, first, s.client, "sid of first")
+	s.end(t, ended)
+	want := map[*storage.Session]storage.SignedIn{
+		first:  {Session: *first, User: s.user, SID: "sid of first"},
+		second: {Session: *second, User: other, Consent: []string{"email"}},
+	}
+	for _, order := range [][]*storage.Session{{first, ended, second}, {second, first, ended}} {
+		wanted := storage.Wanted{ConsentFor: s.client.ID}
+		var sessions []storage.SignedIn
+		for _, session := range order {
+			wanted.Sessions = append(wanted.Sessions, session.Hash)
+			if in, lives := want[session]; lives {
+				sessions = append(sessions, in)
+			}
+		}
+		equal(t, s.read(t, wanted), storage.State{Sessions: sessions})
+	}
 }
 
 func (s *suite) consent(scopes ...string) *storage.Consent {
@@ -64,55 +113,70 @@ func testSessionOfDisabledUser(t *testing.T, s *suite) {
 	ok(t, s.SaveUser(t.Context(), disabled))
 	session := newSession(disabled.ID)
 	s.apply(t, storage.Write{Session: session})
-	equal(t, s.read(t, storage.Wanted{Session: session.Hash}), storage.State{})
+	s.isSignedIn(t, session, false)
 }
 
 func testSessionExpiry(t *testing.T, s *suite) {
 	session := s.session(t)
-	want := storage.Wanted{Session: session.Hash, Now: session.ExpiresAt}
-	equal(t, s.read(t, want), storage.State{})
-	want.Now = session.ExpiresAt.Add(-time.Microsecond)
-	equal(t, s.read(t, want).Session, session)
+	equal(t, s.signedInAt(t, session.Hash, session.ExpiresAt), storage.SignedIn{})
+	equal(t, s.signedInAt(t, session.Hash, session.ExpiresAt.Add(-time.Microsecond)).Session, *session)
 }
 
 // Without a time every session would look alive.
 func testSessionWithoutTime(t *testing.T, s *suite) {
-	if _, err := s.Read(t.Context(), storage.Wanted{Session: s.session(t).Hash}); err == nil {
+	if _, err := s.Read(t.Context(), storage.Wanted{Sessions: []storage.Hash{s.session(t).Hash}}); err == nil {
 		t.Fatal("got no error")
 	}
 }
 
-func testSessionIsReplaced(t *testing.T, s *suite) {
+// It is the same person: what was given in the session lives on.
+func testSessionIsProvenAnew(t *testing.T, s *suite) {
 	old, g := s.session(t), s.newGrant()
 	g.SessionID, g.Scopes = old.ID, []string{"openid"}
 	s.apply(t, storage.Write{Grant: g})
-	next := newSession(s.user.ID)
-	s.apply(t, storage.Write{Session: next, EndsSession: old.Hash})
-	equal(t, s.read(t, storage.Wanted{Session: old.Hash}), storage.State{})
-	equal(t, s.read(t, storage.Wanted{Session: next.Hash}).Session, next)
-	equal(t, s.read(t, storage.Wanted{GrantID: g.ID}).Grant, g)
-}
+	s.join(t, old, s.client, "sid")
 
-// OpenID Connect Back-Channel Logout §2.7: refresh tokens without
-// offline_access are revoked, those with it normally are not.
-func testEndSession(t *testing.T, s *suite) {
-	session := s.session(t)
-	online, offline, elsewhere := s.newGrant(), s.newGrant(), s.newGrant()
-	online.SessionID, online.Scopes = session.ID, []string{"openid"}
-	offline.SessionID = session.ID
-	elsewhere.Scopes = []string{"openid"}
-	for _, g := range []*storage.Grant{online, offline, elsewhere} {
-		s.apply(t, storage.Write{Grant: g})
+	anew := *old
+	anew.Hash, anew.AMR = storage.HashOf("anew"), []string{"pwd", "otp"}
+	anew.AuthTime, anew.ExpiresAt = now.Add(time.Minute), now.Add(2*time.Hour)
+	for _, v := range []*storage.Verified{nil, s.verified(), s.verifiedIn(old)} {
+		s.apply(t, storage.Write{Verified: v, Session: &anew})
+		s.isSignedIn(t, old, false)
+		equal(t, s.signedIn(t, anew.Hash), storage.SignedIn{Session: anew, User: s.user, SID: "sid"})
 	}
-	ok(t, s.EndSession(t.Context(), session.Hash, now))
-	equal(t, s.read(t, storage.Wanted{Session: session.Hash}), storage.State{})
-	equal(t, s.read(t, storage.Wanted{GrantID: online.ID}).Grant.RevokedAt, now)
-	equal(t, s.read(t, storage.Wanted{GrantID: offline.ID}).Grant, offline)
-	equal(t, s.read(t, storage.Wanted{GrantID: elsewhere.ID}).Grant, elsewhere)
+	equal(t, s.read(t, storage.Wanted{GrantID: g.ID}).Grant, g)
+
+	// The older proof, sent again, does not undo the newer one.
+	s.apply(t, storage.Write{Verified: s.verified(), Session: old})
+	equal(t, s.signedIn(t, anew.Hash).Session, anew)
 }
 
-// signedIn saves the user changed, and tells whether session and grant live.
-func (s *suite) signedIn(t *testing.T, change func(*storage.User)) (session, grant bool) {
+func testEndedSessionIsNotProven(t *testing.T, s *suite) {
+	other := s.newUser(t, "other")
+	ended, others := s.session(t), newSession(other.ID)
+	s.apply(t, storage.Write{Session: others})
+	s.end(t, ended)
+	others.UserID = s.user.ID // somebody else's, as if it were the user's
+	for _, session := range []*storage.Session{ended, others} {
+		for _, v := range []*storage.Verified{nil, s.verified(), s.verifiedIn(session)} {
+			if v != nil && v.SessionID == others.ID {
+				continue
+			}
+			anew, g := *session, s.newGrant()
+			anew.Hash = storage.HashOf("anew")
+			w := write(storage.Write{Verified: v, Session: &anew, Grant: g, Consent: s.consent("openid")})
+			fails(t, s.Apply(t.Context(), w), storage.ErrSpent)
+			s.isSignedIn(t, &anew, false)
+			equal(t, s.read(t, storage.Wanted{GrantID: g.ID}), storage.State{})
+			w.Assertion = newAssertion(s.client.ID, "jti")
+			fails(t, s.Apply(t.Context(), w), storage.ErrSpent)
+		}
+	}
+	s.apply(t, storage.Write{Assertion: newAssertion(s.client.ID, "jti")}) // which has not been burnt
+}
+
+// afterSaving saves the user changed, and tells whether session and grant live.
+func (s *suite) afterSaving(t *testing.T, change func(*storage.User)) (session, grant bool) {
 	t.Helper()
 	live, g := s.session(t), s.newGrant()
 	s.apply(t, storage.Write{Grant: g})
@@ -120,18 +184,18 @@ func (s *suite) signedIn(t *testing.T, change func(*storage.User)) (session, gra
 	u.UpdatedAt = now
 	change(&u)
 	ok(t, s.SaveUser(t.Context(), u))
-	session = s.read(t, storage.Wanted{Session: live.Hash}).Session != nil
+	session = s.signedIn(t, live.Hash).Session.ID == live.ID
 	grant = s.read(t, storage.Wanted{GrantID: g.ID}).Grant.RevokedAt.IsZero()
 	return session, grant
 }
 
 func testChangedPassword(t *testing.T, s *suite) {
-	session, grant := s.signedIn(t, func(u *storage.User) { u.PasswordHash = "$argon2id$new" })
+	session, grant := s.afterSaving(t, func(u *storage.User) { u.PasswordHash = "$argon2id$new" })
 	equal(t, []bool{session, grant}, []bool{false, false})
 }
 
 func testDisabledUser(t *testing.T, s *suite) {
-	session, grant := s.signedIn(t, func(u *storage.User) { u.DisabledAt = now })
+	session, grant := s.afterSaving(t, func(u *storage.User) { u.DisabledAt = now })
 	equal(t, []bool{session, grant}, []bool{false, false})
 }
 
@@ -142,16 +206,22 @@ func testEnabledUser(t *testing.T, s *suite) {
 		s.user.DisabledAt = disabledAt
 		ok(t, s.SaveUser(t.Context(), s.user))
 	}
-	equal(t, s.read(t, storage.Wanted{Session: session.Hash}), storage.State{})
+	s.isSignedIn(t, session, false)
 }
 
 func testChangedClaims(t *testing.T, s *suite) {
-	session, grant := s.signedIn(t, func(u *storage.User) { u.Claims.Nickname = "Z" })
+	session, grant := s.afterSaving(t, func(u *storage.User) { u.Claims.Nickname = "Z" })
 	equal(t, []bool{session, grant}, []bool{true, true})
 }
 
 func (s *suite) verified() *storage.Verified {
 	return &storage.Verified{UserID: s.user.ID, PasswordHash: s.user.PasswordHash}
+}
+
+func (s *suite) verifiedIn(session *storage.Session) *storage.Verified {
+	v := s.verified()
+	v.SessionID = session.ID
+	return v
 }
 
 // A sign-in with the old password can be under way when it is changed.
@@ -173,11 +243,11 @@ func testNotAsVerified(t *testing.T, s *suite) {
 		fails(t, s.Apply(t.Context(), write(withAssertion)), storage.ErrSpent)
 
 		ok(t, s.SaveUser(t.Context(), s.user)) // as it was
-		equal(t, s.read(t, storage.Wanted{Session: session.Hash}), storage.State{})
+		s.isSignedIn(t, session, false)
 		equal(t, s.read(t, storage.Wanted{GrantID: g.ID}), storage.State{})
 		equal(t, s.read(t, storage.Wanted{Code: w.Code.Hash}), storage.State{})
 		s.apply(t, withAssertion) // which has burnt nothing
-		equal(t, s.read(t, storage.Wanted{Session: session.Hash}).Session, session)
+		s.isSignedIn(t, session, true)
 		fails(t, s.Apply(t.Context(), write(withAssertion)), storage.ErrReplayed)
 	}
 }
@@ -196,9 +266,7 @@ func testChangedPasswordRace(t *testing.T, s *suite) {
 		}))
 	})
 	for i := range sessions {
-		if s.read(t, storage.Wanted{Session: sessions[i].Hash}).Session != nil {
-			t.Error("a session lives on")
-		}
+		s.isSignedIn(t, sessions[i], false)
 		if g := s.read(t, storage.Wanted{GrantID: grants[i].ID}).Grant; g != nil && g.RevokedAt.IsZero() {
 			t.Error("a grant lives on")
 		}
@@ -209,8 +277,8 @@ func testReplacedHash(t *testing.T, s *suite) {
 	session, ctx := s.session(t), t.Context()
 	ok(t, s.ReplacePasswordHash(ctx, s.user.ID, s.user.PasswordHash, "$argon2id$stronger"))
 	ok(t, s.ReplacePasswordHash(ctx, s.user.ID, s.user.PasswordHash, "$argon2id$too late"))
-	got := s.read(t, storage.Wanted{Session: session.Hash})
-	equal(t, got.Session, session)
+	got := s.signedIn(t, session.Hash)
+	equal(t, got.Session, *session)
 	equal(t, got.User.PasswordHash, "$argon2id$stronger")
 }
 
@@ -218,10 +286,9 @@ func testConsentAdds(t *testing.T, s *suite) {
 	session := s.session(t)
 	s.apply(t, storage.Write{Consent: s.consent("openid", "email", "email")})
 	s.apply(t, storage.Write{Consent: s.consent("profile", "email")})
-	got := s.read(t, storage.Wanted{Session: session.Hash, ConsentFor: s.client.ID})
-	equal(t, got.Consent, []string{"email", "openid", "profile"})
-	got = s.read(t, storage.Wanted{Session: session.Hash, ConsentFor: "other"})
-	equal(t, got.Consent, []string(nil))
+	equal(t, s.signedIn(t, session.Hash).Consent, []string{"email", "openid", "profile"})
+	s.client.ID = "other"
+	equal(t, s.signedIn(t, session.Hash).Consent, []string(nil))
 }
 
 func testRevokedToken(t *testing.T, s *suite) {
@@ -273,7 +340,7 @@ func testGrantByID(t *testing.T, s *suite) {
 }
 
 func testWriteForDeletedUser(t *testing.T, s *suite) {
-	ok(t, s.DeleteUser(t.Context(), s.user.ID))
+	ok(t, s.DeleteUser(t.Context(), s.user.ID, now))
 	g := s.newGrant()
 	fails(t, s.Apply(t.Context(), write(storage.Write{Grant: g, Code: newCode(g)})), storage.ErrNotFound)
 }
@@ -281,7 +348,7 @@ func testWriteForDeletedUser(t *testing.T, s *suite) {
 func testRevokeNothing(t *testing.T, s *suite) {
 	ok(t, s.RevokeGrant(t.Context(), "unknown", now))
 	ok(t, s.RevokeAccessToken(t.Context(), storage.HashOf("unknown"), now))
-	ok(t, s.EndSession(t.Context(), storage.HashOf("unknown"), now))
+	s.end(t, &storage.Session{ID: "unknown"})
 }
 
 func testApplyAgain(t *testing.T, s *suite) {

@@ -30,7 +30,8 @@ type tests map[string]func(*testing.T, *suite)
 func Run(t *testing.T, open func(*testing.T) storage.Store) {
 	t.Helper()
 	for _, group := range []tests{
-		codes(), rotations(), assertions(), sessions(), attempts(), records(), keys(), expiry(),
+		codes(), rotations(), assertions(), sessions(), logout(), registrations(),
+		attempts(), records(), keys(), expiry(),
 	} {
 		run(t, group, open)
 	}
@@ -62,10 +63,21 @@ type suite struct {
 
 func newSuite(t *testing.T, store storage.Store) *suite {
 	t.Helper()
-	s := &suite{Store: store, client: newClient("client"), user: newUser("user")}
+	s := &suite{Store: store, client: newClient("client")}
 	ok(t, s.SaveClient(t.Context(), s.client))
-	ok(t, s.SaveUser(t.Context(), s.user))
+	s.user = s.newUser(t, "user")
 	return s
+}
+
+// newUser saves a user, and returns it with its salt.
+func (s *suite) newUser(t *testing.T, id string) storage.User {
+	t.Helper()
+	u := newUser(id)
+	ok(t, s.SaveUser(t.Context(), u))
+	saved, err := s.FindUser(t.Context(), id)
+	ok(t, err)
+	u.PairwiseSalt = saved.PairwiseSalt
+	return u
 }
 
 func newClient(id string) storage.Client {
@@ -108,6 +120,7 @@ func (s *suite) newGrant() *storage.Grant {
 		AMR:       []string{"pwd"},
 		CreatedAt: now,
 		ExpiresAt: now.Add(time.Hour),
+		Subject:   "pairwise", SID: "sid of client", Claims: `{"id_token": {"auth_time": null}}`,
 	}
 }
 

@@ -1,0 +1,131 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// EndSessions implements [storage.Store]: one batch, which is one transaction.
+func (db *DB) EndSessions(ctx context.Context, ids []string, at time.Time) ([]storage.SignedOut, error) {
+	args := endingArgs(at)
+	args["sessions"] = array(ids)
+	var out []storage.SignedOut
+	err := db.send(ctx, func(b *pgx.Batch) {
+		endSessions(b, `s.id = ANY (@sessions::text[])`, "", args)
+		b.Queue(`
+			UPDATE grants g SET revoked_at = @at::timestamptz FROM sessions s
+			WHERE s.id = ANY (@sessions::text[]) AND s.ended_by = @ended_by::text
+				AND g.session_id = s.id AND g.revoked_at IS NULL AND 'offline_access' <> ALL (g.scopes)`, args)
+		many(b.Queue(`
+			SELECT `+clientColumns+`, sc.sid FROM sessions s
+			JOIN session_clients sc ON sc.session_id = s.id JOIN clients c ON c.id = sc.client_id
+			WHERE s.id = ANY (@sessions::text[]) AND s.ended_by = @ended_by::text
+				AND c.metadata->>'frontchannel_logout_uri' <> '' ORDER BY c.id, sc.sid`, args), &out,
+			func(o *storage.SignedOut) []any { return append(clientFields(&o.Client), &o.SID) })
+	})
+	return out, doing("end sessions", err)
+}
+
+// endingArgs are the arguments of endSessions. The key is the same when the batch
+// is sent again.
+func endingArgs(at time.Time) pgx.NamedArgs {
+	return pgx.NamedArgs{
+		"at": instant(at), "ended_by": rand.Text(),
+		"notice_expires": instant(at.Add(storage.LogoutNoticeLifetime)),
+	}
+}
+
+// endSessions queues the end of those of some sessions that live and meet a
+// condition, and notices for their clients. They are locked first, in one order,
+// which waits for the requests that put a client or a grant into one: the
+// statements after it see what those wrote.
+func endSessions(b *pgx.Batch, sessions, condition string, args pgx.NamedArgs) {
+	b.Queue(`SELECT FROM sessions s WHERE `+sessions+` AND s.ended_at IS NULL
+		ORDER BY s.id FOR NO KEY UPDATE`, args)
+	b.Queue(`UPDATE sessions s SET ended_at = @at::timestamptz, ended_by = @ended_by::text
+		WHERE `+sessions+` AND s.ended_at IS NULL`+condition, args)
+	b.Queue(`
+		INSERT INTO logout_notices (id, client_id, sid, subject, created_at, next_at, expires_at)
+		SELECT sc.sid, sc.client_id, sc.sid, sc.subject,
+			@at::timestamptz, @at::timestamptz, @notice_expires::timestamptz
+		FROM sessions s
+		JOIN session_clients sc ON sc.session_id = s.id JOIN clients c ON c.id = sc.client_id
+		WHERE `+sessions+` AND s.ended_by = @ended_by::text
+			AND c.metadata->>'backchannel_logout_uri' <> ''
+		ON CONFLICT (id) DO NOTHING`, args)
+}
+
+// FindSessionClient implements [storage.Store].
+func (db *DB) FindSessionClient(ctx context.Context, sid string) (storage.SessionClient, storage.Session, error) {
+	var c storage.SessionClient
+	var s storage.Session
+	err := db.find(ctx, func() []any {
+		c, s = storage.SessionClient{}, storage.Session{}
+		return slices.Concat(sessionClientFields(&c), sessionFields(&s))
+	}, `SELECT `+sessionClientColumns+`, `+sessionColumns+`
+		FROM session_clients sc JOIN sessions t ON t.id = sc.session_id WHERE sc.sid = $1::text`, sid)
+	return c, s, doing("find session client", err)
+}
+
+// TakeLogoutNotices implements [storage.Store]. What another node is taking is
+// passed over.
+func (db *DB) TakeLogoutNotices(
+	ctx context.Context, now, leaseUntil time.Time, limit int,
+) (taken []storage.LogoutNotice, next time.Time, err error) {
+	err = db.send(ctx, func(b *pgx.Batch) {
+		taken, next = nil, time.Time{}
+		b.Queue(takeNotices, instant(now), instant(leaseUntil), limit).Query(func(rows pgx.Rows) error {
+			for rows.Next() {
+				var id, client, sid, subject text
+				var createdAt instant
+				var attempts *int
+				if err := rows.Scan(&id, &client, &sid, &subject, &createdAt, &attempts,
+					(*instant)(&next)); err != nil {
+					return err
+				}
+				if attempts != nil { // else the row tells of the next only
+					taken = append(taken, storage.LogoutNotice{
+						ID: string(id), ClientID: string(client), SID: string(sid), Subject: string(subject),
+						CreatedAt: time.Time(createdAt), Attempts: *attempts,
+					})
+				}
+			}
+			return rows.Err()
+		})
+	})
+	return taken, next, doing("take logout notices", err)
+}
+
+// takeNotices has one row at least.
+const takeNotices = `
+	WITH n AS (
+		UPDATE logout_notices n SET next_at = $2::timestamptz
+		WHERE id = ANY (ARRAY(
+			SELECT id FROM logout_notices WHERE next_at <= $1::timestamptz AND expires_at > $1::timestamptz
+			ORDER BY next_at, id LIMIT $3::bigint FOR UPDATE SKIP LOCKED))
+		RETURNING ` + noticeColumns + `)
+	SELECT ` + noticeColumns + `, next.at
+	FROM (SELECT (
+		SELECT o.next_at FROM logout_notices o
+		WHERE o.expires_at > $1::timestamptz AND NOT EXISTS (SELECT FROM n WHERE n.id = o.id)
+		ORDER BY o.next_at LIMIT 1)) AS next (at)
+	LEFT JOIN n ON true ORDER BY n.created_at, n.id`
+
+// DeleteLogoutNotice implements [storage.Store].
+func (db *DB) DeleteLogoutNotice(ctx context.Context, id string) error {
+	return doing("delete logout notice", db.exec(ctx, nil,
+		`DELETE FROM logout_notices WHERE id = $1::text`, id))
+}
+
+// PostponeLogoutNotice implements [storage.Store].
+func (db *DB) PostponeLogoutNotice(ctx context.Context, id string, until time.Time) error {
+	return doing("postpone logout notice", db.exec(ctx, nil, `
+		UPDATE logout_notices SET next_at = $2::timestamptz, attempts = attempts + 1
+		WHERE id = $1::text`, id, instant(until)))
+}
