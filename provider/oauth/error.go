@@ -42,6 +42,13 @@ const (
 	RegistrationNotSupported Code = "registration_not_supported"
 )
 
+// Codes of RFC 7591 §3.2.2.
+const (
+	InvalidRedirectURI          Code = "invalid_redirect_uri"
+	InvalidClientMetadata       Code = "invalid_client_metadata"
+	UnapprovedSoftwareStatement Code = "unapproved_software_statement"
+)
+
 // Error is a refusal in the protocol's words. Errors of any other type are
 // answered as server_error with a fixed text, so that nothing leaks by
 // forgetting.
