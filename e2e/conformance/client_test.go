@@ -10,7 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gatelodge/gatelodge/internal/providertest")
+	"github.com/gatelodge/gatelodge/internal/providertest"
+)
 
 // client is a client that has registered itself.
 type client struct {
