@@ -348,12 +348,16 @@ type Attempt struct {
 	Now    time.Time
 	// ConsentFor is a client id: → AttemptState.Consent.
 	ConsentFor string
+	// Sessions are those of the browser, at most MaxSessions: → AttemptState.Sessions.
+	Sessions []Hash
 }
 
 // AttemptState is what an attempt found.
 type AttemptState struct {
 	User    *User // nil if nobody has the identifier
 	Consent []string
+	// Sessions are what [State] has of them.
+	Sessions []SignedIn
 	// AccountKey and NetworkKey name the counters, for [Success].
 	AccountKey, NetworkKey string
 	// Account and Network are the counts, this attempt included.

@@ -65,6 +65,8 @@ type Login struct {
 	Network string
 	// ConsentFor is a client id: → Outcome.Consent.
 	ConsentFor string
+	// Sessions are those of the browser: → Outcome.Sessions.
+	Sessions []storage.Hash
 }
 
 // Outcome is a person who has proved who they are.
@@ -74,6 +76,8 @@ type Outcome struct {
 	Identifier string
 	// Consent holds the scopes that the user has allowed Login.ConsentFor.
 	Consent []string
+	// Sessions are those of Login.Sessions that live.
+	Sessions []storage.SignedIn
 	// Succeeded goes into the storage.Write that the sign-in leads to.
 	Succeeded *storage.Success
 	// NotUpgraded is why an outdated password hash could not be replaced, to be
@@ -102,6 +106,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, login Login) (Outcome,
 		Window:     a.Limits.Window,
 		Now:        a.Now(),
 		ConsentFor: login.ConsentFor,
+		Sessions:   login.Sessions,
 	})
 	if err != nil {
 		return Outcome{}, fmt.Errorf("count the attempt: %w", err)
@@ -117,6 +122,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, login Login) (Outcome,
 		User:       *found.User,
 		Identifier: identifier,
 		Consent:    found.Consent,
+		Sessions:   found.Sessions,
 		Succeeded:  &storage.Success{AccountKey: found.AccountKey, NetworkKey: found.NetworkKey},
 	}
 	if outdated {

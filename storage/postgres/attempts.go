@@ -23,6 +23,7 @@ func (db *DB) CountAttempt(ctx context.Context, a storage.Attempt) (storage.Atte
 		}
 		one(b.Queue(countForAccount, args), []any{&s.AccountKey, &s.Account}, func() {})
 		one(b.Queue(countForNetwork, args), []any{&s.NetworkKey, &s.Network}, func() {})
+		readSessions(b, storage.Wanted{Sessions: a.Sessions, Now: a.Now, ConsentFor: a.ConsentFor}, &s.Sessions)
 	})
 	if err != nil {
 		return storage.AttemptState{}, fmt.Errorf("count sign-in attempt: %w", err)

@@ -26,7 +26,7 @@ func (db *DB) Read(ctx context.Context, want storage.Wanted) (storage.State, err
 		state = storage.State{}
 		readClient(b, want, &state)
 		readGrant(b, want, &state)
-		readSessions(b, want, &state)
+		readSessions(b, want, &state.Sessions)
 		if want.JTI != "" {
 			q := b.Queue(`SELECT true FROM revoked_tokens WHERE jti = $1::text`, want.JTI)
 			one(q, []any{&state.Revoked}, func() {})
@@ -103,7 +103,7 @@ func readGrant(b *pgx.Batch, want storage.Wanted, s *storage.State) {
 }
 
 // readSessions reads the live sessions, and the user, consent and sid of each.
-func readSessions(b *pgx.Batch, want storage.Wanted, s *storage.State) {
+func readSessions(b *pgx.Batch, want storage.Wanted, into *[]storage.SignedIn) {
 	if len(want.Sessions) == 0 {
 		return
 	}
@@ -111,7 +111,7 @@ func readSessions(b *pgx.Batch, want storage.Wanted, s *storage.State) {
 	for _, h := range want.Sessions {
 		hashes = append(hashes, h[:])
 	}
-	many(b.Queue(findSessions, hashes, instant(want.Now), want.ConsentFor), &s.Sessions,
+	many(b.Queue(findSessions, hashes, instant(want.Now), want.ConsentFor), into,
 		func(in *storage.SignedIn) []any {
 			return slices.Concat(sessionFields(&in.Session), userFields(&in.User),
 				[]any{&in.Consent, (*text)(&in.SID)})

@@ -16,6 +16,11 @@ func (db *DB) CountAttempt(ctx context.Context, a storage.Attempt) (storage.Atte
 		s, err = countAttempt(t, a)
 		return err
 	})
+	if err == nil {
+		var state storage.State
+		state, err = db.Read(ctx, storage.Wanted{Sessions: a.Sessions, Now: a.Now, ConsentFor: a.ConsentFor})
+		s.Sessions = state.Sessions
+	}
 	if err != nil {
 		return storage.AttemptState{}, fmt.Errorf("count sign-in attempt: %w", err)
 	}
