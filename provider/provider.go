@@ -28,7 +28,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/logo"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/outbound"
-	"github.com/gatelodge/gatelodge/provider/register"
+	"github.com/gatelodge/gatelodge/provider/requestobject"
 	"github.com/gatelodge/gatelodge/provider/secret"
 	"github.com/gatelodge/gatelodge/provider/session"
 	"github.com/gatelodge/gatelodge/provider/token"
@@ -66,60 +66,52 @@ func New(d Deps) (http.Handler, error) {
 		return account.Network(web.ClientAddr(r, d.Config.HTTP.TrustedProxies))
 	}
 	directory := client.NewDirectory(d.Store, d.Now)
+	clientKeys := client.NewKeys(d.Outbound)
 	clientAuth := &clientauth.Authenticator{
 		Secrets:   client.SecretKey(d.Secrets),
-		Keys:      client.NewKeys(d.Outbound),
+		Keys:      clientKeys,
 		Audiences: []string{issuer, issuer + "/token", issuer + "/introspect", issuer + "/revoke"},
 		Now:       d.Now,
 	}
 	authenticator := &account.Authenticator{Store: d.Store, Hasher: d.Hasher, Limits: account.DefaultLimits(), Now: d.Now}
 	protocol := engine.New(engine.Deps{
 		Config: engineConfig(d.Config), Store: d.Store, Directory: directory, ClientAuth: clientAuth,
-		Authenticator: authenticator, Keys: d.Keys, Secrets: d.Secrets, Now: d.Now,
+		Authenticator: authenticator, Keys: d.Keys, ClientKeys: clientKeys, Secrets: d.Secrets, Now: d.Now,
 	})
 	tokens := &accesstoken.Verifier{Issuer: issuer, Keys: d.Keys, Reader: directory, Now: d.Now}
-	description := metadata(issuer, protocol, d.Keys)
-	registration := registrationOf(d, directory, network)
-	if registration != nil {
-		description.RegistrationEndpoint = issuer + "/register"
+	authorization := &authorize.Handler{
+		Issuer: issuer, Store: d.Store, Directory: directory, Engine: protocol, Keys: d.Keys,
+		RequestObjects: &requestobject.Resolver{
+			Issuer: issuer, ClientKeys: clientKeys, Keys: d.Keys, Outbound: d.Outbound, Now: d.Now,
+		},
+		Implicit:      d.Config.Grants.Implicit,
+		Authenticator: authenticator, Pages: pages, Network: network, Dev: d.Dev, Now: d.Now,
+		Cookies: &session.Cookies{
+			Secure: location.Scheme == "https", Key: d.Secrets.For("device cookie"), Now: d.Now,
+		},
+		Pending:         d.Secrets.For("pending authorization requests"),
+		PendingLifetime: d.Config.Lifetimes.Request,
+		SessionLifetime: d.Config.Lifetimes.Session,
 	}
-	documents, err := discovery.New(description, d.Keys)
+	if d.Config.Accounts.SignUp {
+		authorization.Registrar = &account.Registrar{Store: d.Store, Hasher: d.Hasher, Now: d.Now}
+	}
+	documents, err := discovery.New(metadata(issuer, protocol, authorization, d.Keys), d.Keys)
 	if err != nil {
 		return nil, err
 	}
 	return routes(d, pages, endpoints{
-		authorize: &authorize.Handler{
-			Issuer: issuer, Store: d.Store, Directory: directory, Engine: protocol, Keys: d.Keys,
-			Authenticator: authenticator, Pages: pages, Network: network, Dev: d.Dev, Now: d.Now,
-			Cookies: &session.Cookies{
-				Secure: location.Scheme == "https", Key: d.Secrets.For("device cookie"), Now: d.Now,
-			},
-			Pending:         d.Secrets.For("pending authorization requests"),
-			PendingLifetime: d.Config.Lifetimes.Request,
-			SessionLifetime: d.Config.Lifetimes.Session,
-		},
+		authorize: authorization,
 		token: &token.Handler{
 			Engine: protocol, Store: d.Store, Directory: directory, ClientAuth: clientAuth,
 			Tokens: tokens, Network: network, Now: d.Now,
 		},
-		userinfo:  &userinfo.Handler{Tokens: tokens, Directory: directory},
-		register:  registration,
+		userinfo: &userinfo.Handler{
+			Issuer: issuer, Tokens: tokens, Directory: directory, Keys: d.Keys, ClientKeys: clientKeys,
+		},
 		discovery: documents,
 		logo:      &logo.Handler{Directory: directory, Calls: d.Outbound},
 	}), nil
-}
-
-// registrationOf returns the endpoints of registration, nil if it is closed.
-func registrationOf(d Deps, directory *client.Directory, network func(*http.Request) string) *register.Handler {
-	c := d.Config.Registration
-	if c.Policy == "closed" {
-		return nil
-	}
-	return &register.Handler{
-		Issuer: d.Config.Issuer, Store: d.Store, Directory: directory, Outbound: d.Outbound, Secrets: d.Secrets,
-		Policy: ClientPolicy(d.Config), Open: c.Policy == "open", PerNetwork: c.PerNetwork, Unused: c.Unused,
-		Network: network, Now: d.Now,
-	}
 }
 
 // ClientPolicy is what the settings let clients be. Who lets the provider call
@@ -151,9 +143,13 @@ func engineConfig(c *config.Config) engine.Config {
 }
 
 // metadata describes what is enabled.
-func metadata(issuer string, protocol *engine.Engine, ring *keys.Ring) discovery.Metadata {
+func metadata(issuer string, protocol *engine.Engine, authorization *authorize.Handler, ring *keys.Ring) discovery.Metadata {
 	confidential := []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
 	withPublic := append([]string{"none"}, confidential...)
+	grantTypes := protocol.GrantTypes()
+	if authorization.Implicit {
+		grantTypes = append(grantTypes, "implicit")
+	}
 	return discovery.Metadata{
 		Issuer:                                     issuer,
 		AuthorizationEndpoint:                      issuer + "/authorize",
@@ -163,13 +159,29 @@ func metadata(issuer string, protocol *engine.Engine, ring *keys.Ring) discovery
 		RevocationEndpoint:                         issuer + "/revoke",
 		JWKSURI:                                    issuer + "/.well-known/jwks.json",
 		ScopesSupported:                            claims.Scopes(),
-		ResponseTypesSupported:                     []string{"code"},
+		ResponseTypesSupported:                     authorization.ResponseTypes(),
 		ResponseModesSupported:                     oauth.ResponseModes(),
-		GrantTypesSupported:                        protocol.GrantTypes(),
-		SubjectTypesSupported:                      []string{"public"},
+		GrantTypesSupported:                        grantTypes,
+		SubjectTypesSupported:                      []string{"public", client.Pairwise},
 		IDTokenSigningAlgValuesSupported:           ring.Algorithms(),
+		IDTokenEncryptionAlgValuesSupported:        client.KeyManagement(),
+		IDTokenEncryptionEncValuesSupported:        client.ContentEncryption(),
+		UserinfoSigningAlgValuesSupported:          ring.Algorithms(),
+		UserinfoEncryptionAlgValuesSupported:       client.KeyManagement(),
+		UserinfoEncryptionEncValuesSupported:       client.ContentEncryption(),
+		RequestParameterSupported:                  true,
+		RequestURIParameterSupported:               true,
+		RequireRequestURIRegistration:              true,
+		RequestObjectSigningAlgValuesSupported:     requestobject.Algorithms(),
+		RequestObjectEncryptionAlgValuesSupported:  ring.EncryptionAlgorithms(),
+		RequestObjectEncryptionEncValuesSupported:  ring.ContentAlgorithms(),
+		ACRValuesSupported:                         claims.ACRValues(),
+		DisplayValuesSupported:                     []string{"page", "popup", "touch"},
+		UILocalesSupported:                         []string{"en"},
+		ClaimTypesSupported:                        []string{"normal"},
+		ClaimsParameterSupported:                   true,
 		ClaimsSupported:                            claims.Supported(),
-		PromptValuesSupported:                      authorize.Prompts(),
+		PromptValuesSupported:                      authorization.Prompts(),
 		CodeChallengeMethodsSupported:              []string{"S256"},
 		TokenEndpointAuthMethodsSupported:          withPublic,
 		TokenEndpointAuthSigningAlgValues:          clientauth.Algorithms(),

@@ -11,7 +11,6 @@ import (
 	"github.com/gatelodge/gatelodge/provider/discovery"
 	"github.com/gatelodge/gatelodge/provider/logo"
 	"github.com/gatelodge/gatelodge/provider/oauth"
-	"github.com/gatelodge/gatelodge/provider/register"
 	"github.com/gatelodge/gatelodge/provider/token"
 	"github.com/gatelodge/gatelodge/provider/userinfo"
 )
@@ -21,7 +20,6 @@ type endpoints struct {
 	discovery *discovery.Handler
 	token     *token.Handler
 	userinfo  *userinfo.Handler
-	register  *register.Handler // nil if registration is closed
 	authorize *authorize.Handler
 	logo      *logo.Handler
 }
@@ -38,18 +36,15 @@ func routes(d Deps, pages *consentui.Pages, e endpoints) http.Handler {
 
 	// The back channel: clients and APIs call it themselves, no cookies.
 	//   POST /token, /introspect, /revoke      GET, POST /userinfo
-	//   POST /register      GET, PUT, DELETE /register/{client_id}
 	r.Group(func(r chi.Router) {
 		r.Use(web.NoStore)
 		e.token.Routes(r)
 		e.userinfo.Routes(r)
-		if e.register != nil {
-			e.register.Routes(r)
-		}
 	})
 
 	// The front channel: the browser, the person, the session.
-	//   GET, POST /authorize      POST /login, /login/switch, /consent
+	//   GET, POST /authorize      POST /login, /login/switch, /login/choose,
+	//   /sign-up/start, /sign-up, /consent
 	e.authorize.Routes(r)
 	// What the pages show: GET /logo/{client_id}, /static/*
 	e.logo.Routes(r)

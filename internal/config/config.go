@@ -160,7 +160,7 @@ func Default() *Config {
 			Request:      day,
 		},
 		Refresh:      Refresh{Grace: 30 * time.Second},
-		Keys:         Keys{Algorithms: []string{"RS256", "ES256"}, RotateEvery: 90 * day},
+		Keys:         Keys{Algorithms: []string{"RS256", "ES256", "PS256", "EdDSA"}, RotateEvery: 90 * day},
 		Password:     Password{MemoryKiB: 19 * 1024, Time: 2, Threads: 1},
 		Grants:       Grants{Implicit: true},
 		Registration: Registration{Policy: "closed", PerNetwork: 20, Unused: 7 * day},

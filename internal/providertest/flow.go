@@ -77,6 +77,25 @@ func (r Response) Redirect(t testing.TB) (string, url.Values) {
 	return u.String(), q
 }
 
+// Answer returns the redirect URI of an authorization response and its
+// parameters, from the fragment if they are there.
+func (r Response) Answer(t testing.TB) (string, url.Values) {
+	t.Helper()
+	u, err := r.Location()
+	if err != nil {
+		t.Fatalf("status %d, body %q: %v", r.StatusCode, r.Body, err)
+	}
+	if u.Fragment == "" {
+		return r.Redirect(t)
+	}
+	parameters, err := url.ParseQuery(u.EscapedFragment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Fragment, u.RawFragment = "", ""
+	return u.String(), parameters
+}
+
 var hidden = regexp.MustCompile(`name="request" value="([^"]*)"`)
 
 // Pending returns the sealed request in a page of ours.

@@ -215,6 +215,7 @@ func (p *Provider) fixtures(t testing.TB, hasher *account.Hasher) {
 // SaveClient registers a client, with ClientSecret unless it is public.
 func (p *Provider) SaveClient(ctx context.Context, t testing.TB, id string, m storage.ClientMetadata) {
 	t.Helper()
+	m = client.Defaults(m)
 	c := storage.Client{ID: id, Metadata: m, CreatedAt: p.Clock.Now(), UpdatedAt: p.Clock.Now()}
 	if m.TokenEndpointAuthMethod != "none" && m.TokenEndpointAuthMethod != "private_key_jwt" {
 		c.SecretHash = client.HashSecret(p.Secrets, id, ClientSecret)

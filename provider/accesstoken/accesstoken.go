@@ -4,6 +4,7 @@
 package accesstoken
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -122,9 +123,9 @@ func (v *Verifier) Parse(ctx context.Context, raw string) (*Presented, error) {
 	return p, nil
 }
 
-// Wanted is what must be read to judge the token.
+// Wanted is what must be read to judge the token, and the client of a JWT.
 func (p *Presented) Wanted() storage.Wanted {
-	return storage.Wanted{Access: p.hash, GrantID: p.claims.Grant, JTI: p.claims.ID}
+	return storage.Wanted{Access: p.hash, GrantID: p.claims.Grant, JTI: p.claims.ID, ClientID: p.claims.ClientID}
 }
 
 // Judge tells from what was read whether the token is good, and returns its
@@ -190,11 +191,6 @@ func (v *Verifier) claimsOf(t *storage.AccessToken, g *storage.Grant) Claims {
 	return c
 }
 
-// Subject is the sub of the tokens of a grant: the person's, or the client's
-// own if there is none.
-func Subject(g *storage.Grant) string {
-	if g.UserID != "" {
-		return g.UserID
-	}
-	return g.ClientID
-}
+// Subject is the sub of the tokens of a grant: what the client knows the person
+// by, or the client's own if there is none.
+func Subject(g *storage.Grant) string { return cmp.Or(g.Subject, g.UserID, g.ClientID) }

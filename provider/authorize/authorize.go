@@ -21,6 +21,7 @@ import (
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/account"
+	"github.com/gatelodge/gatelodge/provider/claims"
 	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/engine"
 	"github.com/gatelodge/gatelodge/provider/oauth"
@@ -44,16 +45,27 @@ type Keys interface {
 	Verify(ctx context.Context, token, typ string) ([]byte, error)
 }
 
+// RequestObjects resolves the parameters request and request_uri.
+type RequestObjects interface {
+	Resolve(ctx context.Context, c *storage.Client, form url.Values) (url.Values, error)
+}
+
 // Handler serves the endpoint and its pages.
 type Handler struct {
-	Issuer        string
-	Store         Store
-	Directory     *client.Directory
-	Engine        Engine
-	Keys          Keys
-	Authenticator *account.Authenticator
-	Cookies       *session.Cookies
-	Pages         *consentui.Pages
+	Issuer    string
+	Store     Store
+	Directory *client.Directory
+	Engine    Engine
+	Keys      Keys
+	// RequestObjects are what signed requests are read with.
+	RequestObjects RequestObjects
+	Authenticator  *account.Authenticator
+	// Registrar makes accounts; nil if people cannot make them for themselves.
+	Registrar *account.Registrar
+	// Implicit allows the response types with tokens in the front channel.
+	Implicit bool
+	Cookies  *session.Cookies
+	Pages    *consentui.Pages
 	// Pending seals requests that wait in a page for their person, for at most
 	// PendingLifetime.
 	Pending         *secret.Key
@@ -74,7 +86,8 @@ func (h *Handler) Routes(r chi.Router) {
 	r.Group(func(r chi.Router) {
 		r.Use(h.ownForms)
 		for path, step := range map[string]web.Handler{
-			"/login": h.login, "/login/switch": h.switchAccount, "/consent": h.consent,
+			"/login": h.login, "/login/switch": h.switchAccount, "/login/choose": h.choose,
+			"/sign-up/start": h.startSignUp, "/sign-up": h.signUp, "/consent": h.consent,
 		} {
 			r.Post(path, web.Handle(h.page, step))
 			// Whoever comes back to the address alone has no request any more.
@@ -91,23 +104,30 @@ func (h *Handler) ownForms(next http.Handler) http.Handler {
 // flow is one authorization request on its way through the steps.
 type flow struct {
 	request *oauth.AuthorizationRequest
-	client  *storage.Client
-	// scopes and audience are what the client will get, if the person agrees.
+	// fault is what is wrong with the request object, nil if nothing is.
+	fault  error
+	client *storage.Client
+	// scopes, audience and claims are what the client will get, if the person
+	// agrees.
 	scopes   []string
 	audience []string
-	// hint is the sub that id_token_hint names, "" without one.
+	claims   claims.Request
+	// hint is the sub that id_token_hint or claims demands, "" without one.
 	hint string
 	// started is when the request first arrived, from which max_age counts.
 	started time.Time
 
-	user    *storage.User
-	session *storage.Session
-	// signedIn: the person has signed in during this very request.
-	signedIn bool
-	// remembered are the scopes allowed earlier, approved says that the person
-	// has just allowed those asked for.
-	remembered []string
-	approved   bool
+	// browser is what the person's browser presents, and people those who are
+	// signed in in it, the latest first.
+	browser *session.Browser
+	people  []storage.SignedIn
+	// who is the one of them that the request is about, nil if there is none.
+	who *storage.SignedIn
+	// chosen: the person has chosen who they are in this very request, and
+	// signedIn: they have proved it.
+	chosen, signedIn bool
+	// approved: the person has just allowed what is asked for.
+	approved bool
 
 	// write is what the steps so far have to store. signIn is the sign-in that
 	// the browser is told of once it is stored.
@@ -124,22 +144,15 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f, err := h.begin(r.Context(), form, h.Now(), h.sessionOf(r))
+	f, err := h.begin(r, pending{Request: form.Encode(), Started: h.Now()})
 	if err != nil {
 		return err
 	}
 	if err := h.check(r.Context(), f); err != nil {
 		return h.refuse(w, r, f, err)
 	}
+	f.identify("")
 	return h.next(w, r, f)
-}
-
-// sessionOf returns the session that the browser used last, zero if it has none.
-func (h *Handler) sessionOf(r *http.Request) storage.Hash {
-	if sessions := h.Cookies.Browser(r).Sessions(); len(sessions) > 0 {
-		return sessions[0]
-	}
-	return storage.Hash{}
 }
 
 // maxRequest is how long an encoded request may be, in bytes, so that a POST of
@@ -173,42 +186,74 @@ func (h *Handler) authorizePost(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// begin finds the client and the session in one read, and proves that the
+// begin finds the client and who is signed in in one read, and proves that the
 // response may go to the redirect URI: errors until then are shown on a page,
 // [RFC 6749 §4.1.2.1].
 //
 // [RFC 6749 §4.1.2.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1
-func (h *Handler) begin(ctx context.Context, form url.Values, started time.Time, cookie storage.Hash) (*flow, error) {
-	request := oauth.ParseAuthorizationRequest(form)
+func (h *Handler) begin(r *http.Request, p pending) (*flow, error) {
+	return h.open(r, p, h.Cookies.Browser(r).Sessions())
+}
+
+// beginUnread is begin without who is signed in.
+func (h *Handler) beginUnread(r *http.Request, p pending) (*flow, error) { return h.open(r, p, nil) }
+
+func (h *Handler) open(r *http.Request, p pending, sessions []storage.Hash) (*flow, error) {
+	form, err := parse(p.Request)
+	if err != nil {
+		return nil, err
+	}
+	clientID := form.Get("client_id")
 	if len(form["client_id"]) > 1 || len(form["redirect_uri"]) > 1 {
 		return nil, oauth.Refuse(oauth.InvalidRequest, "client_id or redirect_uri was sent more than once")
 	}
-	if request.ClientID == "" {
+	if clientID == "" {
 		return nil, oauth.Refuse(oauth.InvalidRequest, "client_id is missing")
 	}
-	wanted := storage.Wanted{ClientID: request.ClientID}
-	if cookie != (storage.Hash{}) {
-		wanted.Sessions, wanted.ConsentFor, wanted.Now = []storage.Hash{cookie}, request.ClientID, h.Now()
+	wanted := storage.Wanted{ClientID: clientID}
+	if len(sessions) > 0 {
+		wanted.Sessions, wanted.ConsentFor, wanted.Now = sessions, clientID, h.Now()
 	}
-	state, err := h.Directory.ReadDespiteOutage(ctx, wanted)
+	state, err := h.Directory.ReadDespiteOutage(r.Context(), wanted)
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}
 	if state.Client == nil {
 		return nil, oauth.Refuse(oauth.InvalidClient, "the application is not registered here")
 	}
-	web.EventOf(ctx).ClientID = request.ClientID
-	if err := proveRedirectURI(request, state.Client); err != nil {
-		return nil, err
-	}
+	web.EventOf(r.Context()).ClientID = clientID
 	f := &flow{
-		request: request, client: state.Client, started: started,
+		client: state.Client, started: p.Started, browser: h.Cookies.Browser(r), people: state.Sessions,
 		write: storage.Write{Now: h.Now()},
 	}
-	for _, in := range state.Sessions {
-		f.user, f.session, f.remembered = &in.User, &in.Session, in.Consent
+	f.take(h.resolve(r.Context(), state.Client, form, p.Resolved))
+	if err := proveRedirectURI(f.request, f.client); err != nil {
+		if f.fault != nil { // which is why it is not in the request
+			err = f.fault
+		}
+		return nil, err
 	}
 	return f, nil
+}
+
+// resolve returns the parameters that count, and what is wrong with the request
+// object, which the outer ones then say where to send.
+func (h *Handler) resolve(ctx context.Context, c *storage.Client, form url.Values, resolved bool) (url.Values, error) {
+	if resolved {
+		return form, nil
+	}
+	inner, err := h.RequestObjects.Resolve(ctx, c, form)
+	if err == nil && len(inner.Encode()) > maxRequest {
+		err = oauth.Refuse(oauth.InvalidRequestObject, "the request object is too long")
+	}
+	if err != nil {
+		return form, err
+	}
+	return inner, nil
+}
+
+func (f *flow) take(form url.Values, fault error) {
+	f.request, f.fault = oauth.ParseAuthorizationRequest(form), fault
 }
 
 // proveRedirectURI makes sure that the redirect URI is the client's, or takes

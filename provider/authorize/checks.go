@@ -7,9 +7,11 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/accesstoken"
+	"github.com/gatelodge/gatelodge/provider/claims"
 	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/keys"
 	"github.com/gatelodge/gatelodge/provider/oauth"
@@ -29,11 +31,13 @@ func checks() []check {
 		checkResponseMode,
 		checkRedirectURI,
 		checkScope,
+		checkNonce,
 		checkResource,
 		checkCodeChallenge,
 		checkPrompt,
 		checkMaxAge,
 		checkIDTokenHint,
+		checkClaims,
 	}
 }
 
@@ -66,28 +70,32 @@ func checkEncoding(_ *Handler, _ context.Context, f *flow) error {
 	return nil
 }
 
-// What we do not understand and must not ignore, OpenID Connect Core §3.1.2.6.
+// The request object, OpenID Connect Core §6, and what we do not understand and
+// must not ignore, §3.1.2.6.
 func checkRequestObject(_ *Handler, _ context.Context, f *flow) error {
-	switch form := f.request.Form; {
-	case form.Get("request") != "":
-		return oauth.Refuse(oauth.RequestNotSupported, "request objects are not supported")
-	case form.Get("request_uri") != "":
-		return oauth.Refuse(oauth.RequestURINotSupported, "request_uri is not supported")
-	case form.Get("registration") != "":
+	if f.fault == nil && f.request.Form.Get("registration") != "" {
 		return oauth.Refuse(oauth.RegistrationNotSupported, "registration is not supported")
 	}
-	return nil
+	return f.fault
 }
 
-// response_type, RFC 6749 §3.1.1.
-func checkResponseType(_ *Handler, _ context.Context, f *flow) error {
+// ResponseTypes are those that are supported, for discovery.
+func (h *Handler) ResponseTypes() []string {
+	if !h.Implicit {
+		return []string{"code"}
+	}
+	return client.ResponseTypes()
+}
+
+// response_type, RFC 6749 §3.1.1: its parts may come in any order.
+func checkResponseType(h *Handler, _ context.Context, f *flow) error {
 	switch types := f.request.ResponseType; {
 	case len(types) == 0:
 		return oauth.Refuse(oauth.InvalidRequest, "response_type is missing")
-	case !slices.Equal(types, []string{"code"}):
-		return oauth.Refuse(oauth.UnsupportedResponseType, "the only supported response_type is code")
-	case !client.MayUse(f.client, "authorization_code"):
-		return oauth.Refuse(oauth.UnauthorizedClient, "the client is not registered for authorization_code")
+	case !slices.Contains(h.ResponseTypes(), strings.Join(slices.Sorted(slices.Values(types)), " ")):
+		return oauth.Refuse(oauth.UnsupportedResponseType, "this response_type is not supported")
+	case !client.MayRespond(f.client, types):
+		return oauth.Refuse(oauth.UnauthorizedClient, "the client is not registered for this response_type")
 	}
 	return nil
 }
@@ -116,8 +124,23 @@ func checkScope(h *Handler, ctx context.Context, f *flow) error {
 		return oauth.Unavailable(err)
 	}
 	f.scopes = client.Allowed(f.client, catalogue, f.request.Scope)
-	if len(f.scopes) == 0 {
+	if !f.request.Returns("code") { // of which alone a refresh token comes
+		f.scopes = slices.DeleteFunc(f.scopes, func(s string) bool { return s == "offline_access" })
+	}
+	switch {
+	case len(f.scopes) == 0:
 		return oauth.Refuse(oauth.InvalidScope, "scope has none that this client may ask for")
+	case f.request.Returns("id_token") && !slices.Contains(f.scopes, "openid"):
+		return oauth.Refuse(oauth.InvalidScope, "an ID token needs the scope openid")
+	}
+	return nil
+}
+
+// nonce, OpenID Connect Core §3.2.2.1 and §3.3.2.11: without it nothing binds an
+// ID token in the front channel to the request.
+func checkNonce(_ *Handler, _ context.Context, f *flow) error {
+	if f.request.Returns("id_token") && f.request.Nonce == "" {
+		return oauth.Refuse(oauth.InvalidRequest, "nonce is missing")
 	}
 	return nil
 }
@@ -134,6 +157,9 @@ func checkResource(h *Handler, ctx context.Context, f *flow) error {
 
 // code_challenge, RFC 7636 §4.3: S256 only, whose challenge is a SHA-256.
 func checkCodeChallenge(_ *Handler, _ context.Context, f *flow) error {
+	if !f.request.Returns("code") {
+		return nil
+	}
 	challenge, method := f.request.CodeChallenge, f.request.CodeChallengeMethod
 	if challenge == "" {
 		if method != "" || client.NeedsPKCE(f.client) {
@@ -151,12 +177,18 @@ func checkCodeChallenge(_ *Handler, _ context.Context, f *flow) error {
 }
 
 // Prompts are the values of prompt that are supported, for discovery.
-func Prompts() []string { return []string{"none", "login", "consent", "select_account"} }
+func (h *Handler) Prompts() []string {
+	prompts := []string{"none", "login", "consent", "select_account"}
+	if h.Registrar != nil { // Initiating User Registration via OpenID Connect §4
+		prompts = append(prompts, "create")
+	}
+	return prompts
+}
 
 // prompt, OpenID Connect Core §3.1.2.1.
-func checkPrompt(_ *Handler, _ context.Context, f *flow) error {
+func checkPrompt(h *Handler, _ context.Context, f *flow) error {
 	for _, p := range f.request.Prompt {
-		if !slices.Contains(Prompts(), p) {
+		if !slices.Contains(h.Prompts(), p) {
 			return oauth.Refuse(oauth.InvalidRequest, "a value of prompt is not supported")
 		}
 	}
@@ -191,16 +223,43 @@ func checkIDTokenHint(h *Handler, ctx context.Context, f *flow) error {
 		return oauth.Unavailable(err)
 	}
 	var hint struct {
-		Issuer   string               `json:"iss"`
-		Subject  string               `json:"sub"`
-		Audience accesstoken.Audience `json:"aud"`
+		Issuer    string               `json:"iss"`
+		Subject   string               `json:"sub"`
+		Audience  accesstoken.Audience `json:"aud"`
+		IssuedAt  int64                `json:"iat"`
+		ExpiresAt int64                `json:"exp"`
 	}
-	if err := json.Unmarshal(payload, &hint); err != nil {
+	if err := json.Unmarshal(payload, &hint); err != nil || hint.IssuedAt == 0 || hint.ExpiresAt == 0 {
 		return oauth.Refuse(oauth.InvalidRequest, "id_token_hint is not an ID token of ours").Because(err)
 	}
 	if hint.Issuer != h.Issuer || !slices.Contains(hint.Audience, f.client.ID) {
 		return oauth.Refuse(oauth.InvalidRequest, "id_token_hint was not issued to this client")
 	}
 	f.hint = hint.Subject
+	return nil
+}
+
+// claims, OpenID Connect Core §5.5. A sub that is asked for is a demand like
+// id_token_hint; so is an essential acr, §5.5.1.1, while any other one is a wish.
+func checkClaims(_ *Handler, _ context.Context, f *flow) error {
+	requested, err := claims.ParseRequest(f.request.Claims)
+	if err != nil {
+		return oauth.Refuse(oauth.InvalidRequest, "claims is not a JSON object of claims requests, or too long").Because(err)
+	}
+	f.claims = requested.Within(client.Scopes(f.client))
+	if values, essential := requested.IDToken["acr"].Strings(); essential && len(values) > 0 &&
+		!slices.ContainsFunc(values, func(v string) bool { return slices.Contains(claims.ACRValues(), v) }) {
+		return oauth.Refuse(oauth.UnmetAuthenticationRequirements, "no sign-in here has an acr of those demanded")
+	}
+	for _, member := range []map[string]*claims.Wish{requested.IDToken, requested.Userinfo} {
+		subjects, _ := member["sub"].Strings()
+		if len(subjects) != 1 {
+			continue
+		}
+		if f.hint != "" && f.hint != subjects[0] {
+			return oauth.Refuse(oauth.InvalidRequest, "the request demands two different persons")
+		}
+		f.hint = subjects[0]
+	}
 	return nil
 }

@@ -9,17 +9,19 @@ import (
 	"time"
 
 	"github.com/gatelodge/gatelodge/provider/oauth"
-	"github.com/gatelodge/gatelodge/storage"
 )
 
 // pending is an authorization request that waits in a page for its person. It
 // is sealed, and bound to the browser by a cookie, so that a flow that began in
 // one browser cannot be finished in another. Nothing of it is stored.
 type pending struct {
-	// Request is the request, encoded as it came.
-	Request string    `json:"r"`
-	Started time.Time `json:"t"`
-	// User is whom a consent page was shown to, and Scopes are those it asked for.
+	// Request is the request, encoded: the parameters that count.
+	Request string `json:"r"`
+	// Resolved: they came out of a request object, if there was one.
+	Resolved bool      `json:"o,omitempty"`
+	Started  time.Time `json:"t"`
+	// User is whom the page is about, if anybody, and Scopes are those that it
+	// asked for.
 	User   string   `json:"u,omitempty"`
 	Scopes []string `json:"s,omitempty"`
 }
@@ -35,7 +37,7 @@ func expired() error {
 // seal puts the flow, and what else the page shows, into a page of the browser
 // that the request comes from.
 func (h *Handler) seal(w http.ResponseWriter, r *http.Request, f *flow, p pending) (string, error) {
-	p.Request, p.Started = f.request.Form.Encode(), f.started
+	p.Request, p.Resolved, p.Started = f.request.Form.Encode(), true, f.started
 	plain, err := json.Marshal(p)
 	if err != nil {
 		return "", err
@@ -64,22 +66,32 @@ func (h *Handler) unseal(r *http.Request, sealed string) (pending, error) {
 	return pending{}, expired()
 }
 
-// resume takes up the flow that a page of ours carries. The request is read and
-// checked again: what was true when the page was made may have changed.
-func (h *Handler) resume(r *http.Request, form url.Values, withSession bool) (*flow, pending, error) {
+// resume takes up the flow that a page of ours carries, with the people who are
+// signed in in the browser.
+func (h *Handler) resume(r *http.Request, form url.Values) (*flow, pending, error) {
+	f, p, err := h.reopen(r, form, h.begin)
+	if f != nil {
+		f.identify(p.User)
+	}
+	return f, p, err
+}
+
+// resumeUnread is resume for a step that does not need to know who they are: they
+// are not read.
+func (h *Handler) resumeUnread(r *http.Request, form url.Values) (*flow, pending, error) {
+	return h.reopen(r, form, h.beginUnread)
+}
+
+// reopen reads and checks the request of a page again: what was true when the page
+// was made may have changed.
+func (h *Handler) reopen(
+	r *http.Request, form url.Values, begin func(*http.Request, pending) (*flow, error),
+) (*flow, pending, error) {
 	p, err := h.unseal(r, form.Get("request"))
 	if err != nil {
 		return nil, p, err
 	}
-	parameters, err := url.ParseQuery(p.Request)
-	if err != nil {
-		return nil, p, err
-	}
-	var cookie storage.Hash
-	if withSession {
-		cookie = h.sessionOf(r)
-	}
-	f, err := h.begin(r.Context(), parameters, p.Started, cookie)
+	f, err := begin(r, p)
 	if err != nil {
 		return nil, p, err
 	}

@@ -43,14 +43,13 @@ func TestPromptNoneShowsNoPage(t *testing.T) {
 	}
 }
 
-// OpenID Connect Core §3.1.2.1: prompt=login and select_account, max_age and an
+// OpenID Connect Core §3.1.2.1: prompt=login, max_age and an
 // id_token_hint of somebody else ask for a sign-in although there is a session. It
 // satisfies them, so that nobody is asked in a circle.
 func TestSignInIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	for name, changes := range map[string][]string{
 		"login":             {"prompt", "login"},
-		"select_account":    {"prompt", "select_account"},
 		"login and consent": {"prompt", "login consent"},
 		"max_age passed":    {"max_age", "59"},
 		"max_age 0":         {"max_age", "0"},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatelodge/gatelodge/internal/config"
 	"github.com/gatelodge/gatelodge/internal/providertest"
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -89,8 +90,8 @@ func TestErrorsReachTheClient(t *testing.T) {
 		"unknown parameter twice":     {params().Encode() + "&x=1&x=1", "invalid_request"},
 		"no text":                     {params("nonce", "\xff").Encode(), "invalid_request"},
 		"NUL":                         {params("nonce", "a\x00b").Encode(), "invalid_request"},
-		"request":                     {params("request", "e30.e30.").Encode(), "request_not_supported"},
-		"request_uri":                 {params("request_uri", "https://app.example/r").Encode(), "request_uri_not_supported"},
+		"request":                     {params("request", "e30.e30.").Encode(), "invalid_request_object"},
+		"request_uri":                 {params("request_uri", "https://app.example/r").Encode(), "invalid_request_uri"},
 		"registration":                {params("registration", "{}").Encode(), "registration_not_supported"},
 		"no response_type":            {params("response_type", "").Encode(), "invalid_request"},
 		"unknown response_type":       {params("response_type", "codex").Encode(), "unsupported_response_type"},
@@ -149,9 +150,9 @@ func TestModeOfAnErrorWithoutAUsableMode(t *testing.T) {
 		"code":                   {params("prompt", "none"), "query", "login_required"},
 		"no response_type":       {params("response_type", ""), "query", "invalid_request"},
 		"token":                  {params("response_type", "token"), "fragment", "unsupported_response_type"},
-		"hybrid":                 {params("response_type", "code id_token"), "fragment", "unsupported_response_type"},
+		"hybrid":                 {params("response_type", "code id_token"), "fragment", "unauthorized_client"},
 		"unknown mode":           {params("response_mode", "web_message"), "query", "invalid_request"},
-		"unknown mode, hybrid":   {params("response_type", "id_token", "response_mode", "jwt"), "fragment", "unsupported_response_type"},
+		"unknown mode, hybrid":   {params("response_type", "id_token", "response_mode", "jwt"), "fragment", "unauthorized_client"},
 		"form_post to an app":    {native("redirect_uri", appURI, "response_mode", "form_post"), "query", "invalid_request"},
 		"fragment, one redirect": {params("scope", "email", "redirect_uri", "", "max_age", "x", "response_mode", "fragment"), "fragment", "invalid_request"},
 	} {
@@ -163,6 +164,46 @@ func TestModeOfAnErrorWithoutAUsableMode(t *testing.T) {
 				p.ChangeClient(t, providertest.PublicID, func(m *storage.ClientMetadata) { m.RedirectURIs = []string{appURI} })
 			}
 			_, answer := answerOf(t, p.Authorize(t, providertest.Browser(t), test.params), test.mode)
+			if got := answer.Get("error"); got != test.code {
+				t.Errorf("error is %q, want %q", got, test.code)
+			}
+		})
+	}
+}
+
+// RFC 6749 §4.2.2.1, OpenID Connect Core §3.2.2.1 and §3.3.2.2: what a request for
+// tokens in the front channel must have, and that its errors keep to the fragment.
+func TestFrontChannelRequestsAreChecked(t *testing.T) {
+	t.Parallel()
+	on := newProvider(t)
+	off := providertest.New(t, providertest.Options{Configure: func(c *config.Config) { c.Grants.Implicit = false }})
+	for _, p := range []*providertest.Provider{on, off} {
+		p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) {
+			m.ResponseTypes = []string{"code", "id_token", "id_token token", "code token"}
+			m.GrantTypes = append(m.GrantTypes, "implicit")
+		})
+	}
+	browser := signedIn(t, on)
+	for name, test := range map[string]struct {
+		p       *providertest.Provider
+		changes []string
+		code    string
+	}{
+		"no nonce":          {on, []string{"response_type", "id_token", "nonce", ""}, "invalid_request"},
+		"nonce not needed":  {on, []string{"response_type", "code token", "nonce", ""}, ""},
+		"another order":     {on, []string{"response_type", "token id_token"}, ""},
+		"no openid":         {on, []string{"response_type", "id_token token", "scope", "email"}, "invalid_scope"},
+		"OAuth alone":       {on, []string{"response_type", "code token", "scope", "email"}, ""},
+		"not registered":    {on, []string{"response_type", "code id_token"}, "unauthorized_client"},
+		"by query":          {on, []string{"response_type", "id_token", "response_mode", "query"}, "invalid_request"},
+		"twice the same":    {on, []string{"response_type", "id_token id_token"}, "unsupported_response_type"},
+		"no PKCE, no code":  {on, []string{"response_type", "id_token", "code_challenge", "", "code_challenge_method", ""}, ""},
+		"no PKCE, but code": {on, []string{"response_type", "code token", "code_challenge", "", "code_challenge_method", ""}, "invalid_request"},
+		"switched off":      {off, []string{"response_type", "id_token"}, "unsupported_response_type"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, answer := answerOf(t, test.p.Authorize(t, browser, params(test.changes...)), "fragment")
 			if got := answer.Get("error"); got != test.code {
 				t.Errorf("error is %q, want %q", got, test.code)
 			}

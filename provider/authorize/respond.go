@@ -117,7 +117,11 @@ func pageClient(c *storage.Client) consentui.Client {
 	if name == "" {
 		name = c.ID
 	}
-	return consentui.Client{Name: name, URI: m.ClientURI, LogoURI: m.LogoURI, PolicyURI: m.PolicyURI, TosURI: m.TosURI}
+	shown := consentui.Client{Name: name, URI: m.ClientURI, PolicyURI: m.PolicyURI, TosURI: m.TosURI}
+	if m.LogoURI != "" {
+		shown.LogoURI = "/logo/" + url.PathEscape(c.ID)
+	}
+	return shown
 }
 
 func pagePerson(u *storage.User) consentui.Person {

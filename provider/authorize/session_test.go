@@ -28,7 +28,8 @@ func TestSessionIsNotFixed(t *testing.T) {
 	wantLogin(t, p.Authorize(t, attacker, params()))
 }
 
-// Each sign-in begins a session, and ends the one that the browser had.
+// Each sign-in has a token of its own, and ends the one that the person had in the
+// browser.
 func TestSignInReplacesTheSession(t *testing.T) {
 	t.Skip("until the sign-in proves the browser's session anew")
 	t.Parallel()

@@ -24,6 +24,7 @@ func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, f *flow, ide
 	page := consentui.Login{
 		Client: pageClient(f.client), Request: sealed, RedirectURI: f.request.RedirectURI,
 		Identifier: identifier, Problem: problem,
+		Again: problem == consentui.ProblemNone && f.who != nil && f.expected(), SignUp: h.Registrar != nil,
 	}
 	return h.Pages.Render(w, loginStatus(problem), page)
 }
@@ -39,13 +40,22 @@ func loginStatus(problem consentui.Problem) int {
 	}
 }
 
+// loginHint is what the sign-in page begins with: who has to prove it anew, or
+// else the request's login_hint.
+func (f *flow) loginHint() string {
+	if f.who != nil && f.expected() {
+		return pagePerson(&f.who.User).Identifier
+	}
+	return f.request.LoginHint
+}
+
 // login serves POST /login: the person's identifier and password.
 func (h *Handler) login(w http.ResponseWriter, r *http.Request) error {
 	form, err := web.Form(r)
 	if err != nil {
 		return err
 	}
-	f, _, err := h.resume(r, form, false)
+	f, _, err := h.resumeUnread(r, form)
 	if err != nil {
 		return h.resumeFailed(w, r, f, err)
 	}
@@ -54,6 +64,7 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return h.showLogin(w, r, f, username, problem(w, r, err))
 	}
+	f.people = outcome.Sessions
 	h.signIn(r, f, outcome)
 	return h.next(w, r, f)
 }
@@ -80,7 +91,7 @@ func (h *Handler) attempt(r *http.Request, username, password string, f *flow) a
 	return account.Login{
 		Identifier: username, Password: password,
 		Device: device.ID, DeviceUser: device.UserID,
-		Network: h.Network(r), ConsentFor: f.client.ID,
+		Network: h.Network(r), ConsentFor: f.client.ID, Sessions: f.browser.Sessions(),
 	}
 }
 
@@ -88,22 +99,60 @@ func (h *Handler) attempt(r *http.Request, username, password string, f *flow) a
 type signIn struct {
 	token      session.Token
 	identifier string
+	// replaces is the session's token until now, zero if the session is new.
+	replaces storage.Hash
 }
 
-// signIn begins a new session, whatever session the browser had: a session id
-// from before a change of rights is worth nothing after it.
+// signIn begins a session, or proves the one anew that the person has in this
+// browser: under a new token, since one from before a change of rights is worth
+// nothing after it.
 func (h *Handler) signIn(r *http.Request, f *flow, outcome account.Outcome) {
 	now, token := h.Now(), session.NewToken()
-	f.user, f.remembered, f.signedIn = &outcome.User, outcome.Consent, true
-	f.signIn = &signIn{token: token, identifier: outcome.Identifier}
-	f.session = &storage.Session{
+	who := storage.SignedIn{User: outcome.User, Consent: outcome.Consent}
+	s := storage.Session{
 		ID: rand.Text(), Hash: token.Hash(), UserID: outcome.User.ID,
 		AuthTime: now, AMR: []string{"pwd"}, CreatedAt: now, ExpiresAt: now.Add(h.SessionLifetime),
 	}
-	f.write.Session = f.session
-	f.write.Succeeded = outcome.Succeeded
+	f.signIn = &signIn{token: token, identifier: outcome.Identifier}
+	if f.pick(func(p storage.SignedIn) bool { return p.User.ID == outcome.User.ID }) {
+		s.ID, s.CreatedAt, who.SID = f.who.Session.ID, f.who.Session.CreatedAt, f.who.SID
+		f.signIn.replaces = f.who.Session.Hash
+	}
+	who.Session = s
+	f.who, f.signedIn = &who, true
+	f.write.Session, f.write.Succeeded = &who.Session, outcome.Succeeded
 	event := web.EventOf(r.Context())
 	event.Note, event.Trouble = "signed in", outcome.NotUpgraded
+}
+
+// showChoose shows who is signed in in this browser, to choose from.
+func (h *Handler) showChoose(w http.ResponseWriter, r *http.Request, f *flow) error {
+	sealed, err := h.seal(w, r, f, pending{})
+	if err != nil {
+		return err
+	}
+	page := consentui.Choose{Client: pageClient(f.client), Request: sealed, RedirectURI: f.request.RedirectURI}
+	for _, p := range f.people {
+		page.Accounts = append(page.Accounts, consentui.Account{Person: pagePerson(&p.User), Value: p.User.ID})
+	}
+	return h.Pages.Render(w, http.StatusOK, page)
+}
+
+// choose serves POST /login/choose: which of the people in the browser it is.
+func (h *Handler) choose(w http.ResponseWriter, r *http.Request) error {
+	form, err := web.Form(r)
+	if err != nil {
+		return err
+	}
+	f, _, err := h.resume(r, form)
+	if err != nil {
+		return h.resumeFailed(w, r, f, err)
+	}
+	// Whoever is not signed in any more signs in.
+	f.who = nil
+	f.pick(func(p storage.SignedIn) bool { return p.User.ID == form.Get("account") })
+	f.chosen = true
+	return h.next(w, r, f)
 }
 
 // switchAccount serves POST /login/switch: the person wants to be somebody else.
@@ -112,7 +161,7 @@ func (h *Handler) switchAccount(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f, _, err := h.resume(r, form, false)
+	f, _, err := h.resumeUnread(r, form)
 	if err != nil {
 		return h.resumeFailed(w, r, f, err)
 	}
@@ -124,17 +173,17 @@ func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request, f *flow) e
 	if err != nil {
 		return oauth.Unavailable(err)
 	}
-	sealed, err := h.seal(w, r, f, pending{User: f.user.ID, Scopes: f.scopes})
+	sealed, err := h.seal(w, r, f, pending{User: f.who.User.ID, Scopes: f.asked()})
 	if err != nil {
 		return err
 	}
 	page := consentui.Consent{
 		Client: pageClient(f.client), Request: sealed, RedirectURI: f.request.RedirectURI,
-		Person: pagePerson(f.user),
+		Person: pagePerson(&f.who.User),
 	}
-	for _, scope := range f.scopes {
+	for _, scope := range f.asked() {
 		page.Scopes = append(page.Scopes, consentui.Scope{
-			Name: scope, Description: description(catalogue, scope), Granted: slices.Contains(f.remembered, scope),
+			Name: scope, Description: description(catalogue, scope), Granted: slices.Contains(f.who.Consent, scope),
 		})
 	}
 	return h.Pages.Render(w, http.StatusOK, page)
@@ -156,23 +205,23 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f, p, err := h.resume(r, form, true)
+	f, p, err := h.resume(r, form)
 	if err != nil {
 		return h.resumeFailed(w, r, f, err)
 	}
-	// The decision counts if it is still the same person's. If not, next asks
-	// whoever it is now. The page that it was made on came after the sign-in
-	// that the request demanded.
-	if f.user != nil && f.user.ID == p.User {
-		f.signedIn = true
+	// The decision counts if the person that it was asked of is still signed in.
+	// If not, next asks whoever it is now. The page that it was made on came
+	// after the choice and the sign-in that the request demanded.
+	if f.who != nil && f.who.User.ID == p.User {
+		f.chosen, f.signedIn = true, true
 		if form.Get("decision") != "allow" {
 			return h.refuse(w, r, f, oauth.Refuse(oauth.AccessDenied, "the person did not agree"))
 		}
-		f.approved = slices.Equal(f.scopes, p.Scopes) // or the client may get others by now
+		f.approved = slices.Equal(f.asked(), p.Scopes) // or the client may get others by now
 	}
 	if f.approved {
 		f.write.Consent = &storage.Consent{
-			UserID: f.user.ID, ClientID: f.client.ID, Scopes: f.scopes, GrantedAt: f.write.Now,
+			UserID: f.who.User.ID, ClientID: f.client.ID, Scopes: f.asked(), GrantedAt: f.write.Now,
 		}
 		web.EventOf(r.Context()).Note = "consent given"
 	}

@@ -6,7 +6,7 @@ import "slices"
 // [OpenID Connect Core §2].
 //
 // [OpenID Connect Core §2]: https://openid.net/specs/openid-connect-core-1_0.html#IDToken
-const ACRPassword = "urn:gatelodge:acr:password"
+const ACRPassword = "urn:gatelodge:acr:password" //nolint:gosec // a name
 
 // ACRValues are the values of acr that a sign-in can have, for discovery.
 func ACRValues() []string { return []string{ACRPassword} }

@@ -9,16 +9,17 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-// The algorithms that clients can register. There is no "none", and none of HMAC:
-// of client secrets, only hashes are kept.
-
+// signatures are the algorithms that clients can sign with. There is
+// no "none", and none of HMAC: of client secrets, only hashes are kept.
 func signatures() []string { return []string{"RS256", "PS256", "ES256", "EdDSA"} }
 
-func keyManagement() []string {
+// KeyManagement are the algorithms of the keys that are encrypted to, for discovery.
+func KeyManagement() []string {
 	return []string{"RSA-OAEP", "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A256KW"}
 }
 
-func contentEncryption() []string {
+// ContentEncryption are the algorithms of what is encrypted, for discovery.
+func ContentEncryption() []string {
 	return []string{"A128CBC-HS256", "A256CBC-HS512", "A128GCM", "A256GCM"}
 }
 
@@ -88,8 +89,8 @@ func (v *validation) algorithms(m storage.ClientMetadata, p Policy) {
 		{"userinfo_encrypted_response_", m.UserinfoEncryptedResponseAlg, m.UserinfoEncryptedResponseEnc},
 		{"request_object_encryption_", m.RequestObjectEncryptionAlg, m.RequestObjectEncryptionEnc},
 	} {
-		v.oneOf(e.member+"alg", e.alg, orNone(keyManagement())...)
-		v.oneOf(e.member+"enc", e.enc, orNone(contentEncryption())...)
+		v.oneOf(e.member+"alg", e.alg, orNone(KeyManagement())...)
+		v.oneOf(e.member+"enc", e.enc, orNone(ContentEncryption())...)
 		if e.enc != "" && e.alg == "" {
 			v.fault(e.member+"enc", "", "must not be without "+e.member+"alg")
 		}

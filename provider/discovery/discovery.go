@@ -29,13 +29,24 @@ type Metadata struct {
 	IntrospectionEndpoint                      string               `json:"introspection_endpoint"`
 	RevocationEndpoint                         string               `json:"revocation_endpoint"`
 	JWKSURI                                    string               `json:"jwks_uri"`
-	RegistrationEndpoint                       string               `json:"registration_endpoint,omitempty"`
 	ScopesSupported                            []string             `json:"scopes_supported"`
 	ResponseTypesSupported                     []string             `json:"response_types_supported"`
 	ResponseModesSupported                     []oauth.ResponseMode `json:"response_modes_supported"`
 	GrantTypesSupported                        []string             `json:"grant_types_supported"`
 	SubjectTypesSupported                      []string             `json:"subject_types_supported"`
 	IDTokenSigningAlgValuesSupported           []string             `json:"id_token_signing_alg_values_supported"`
+	IDTokenEncryptionAlgValuesSupported        []string             `json:"id_token_encryption_alg_values_supported"`
+	IDTokenEncryptionEncValuesSupported        []string             `json:"id_token_encryption_enc_values_supported"`
+	UserinfoSigningAlgValuesSupported          []string             `json:"userinfo_signing_alg_values_supported"`
+	UserinfoEncryptionAlgValuesSupported       []string             `json:"userinfo_encryption_alg_values_supported"`
+	UserinfoEncryptionEncValuesSupported       []string             `json:"userinfo_encryption_enc_values_supported"`
+	RequestObjectSigningAlgValuesSupported     []string             `json:"request_object_signing_alg_values_supported"`
+	RequestObjectEncryptionAlgValuesSupported  []string             `json:"request_object_encryption_alg_values_supported"`
+	RequestObjectEncryptionEncValuesSupported  []string             `json:"request_object_encryption_enc_values_supported"`
+	ACRValuesSupported                         []string             `json:"acr_values_supported"`
+	DisplayValuesSupported                     []string             `json:"display_values_supported"`
+	UILocalesSupported                         []string             `json:"ui_locales_supported"`
+	ClaimTypesSupported                        []string             `json:"claim_types_supported"`
 	ClaimsSupported                            []string             `json:"claims_supported"`
 	PromptValuesSupported                      []string             `json:"prompt_values_supported"`
 	CodeChallengeMethodsSupported              []string             `json:"code_challenge_methods_supported"`
@@ -49,6 +60,7 @@ type Metadata struct {
 	ClaimsParameterSupported                   bool                 `json:"claims_parameter_supported"`
 	RequestParameterSupported                  bool                 `json:"request_parameter_supported"`
 	RequestURIParameterSupported               bool                 `json:"request_uri_parameter_supported"`
+	RequireRequestURIRegistration              bool                 `json:"require_request_uri_registration"`
 }
 
 // Keys are the public keys.

@@ -168,6 +168,7 @@ func TestAdvertisedGrantTypesWork(t *testing.T) {
 			}
 			delete(advertised, grantType)
 		}
+		delete(advertised, "implicit") // see TestAdvertisedAuthorizationParametersWork
 		if len(advertised) > 0 {
 			t.Errorf("advertised and not tested: %v", advertised)
 		}
@@ -219,16 +220,17 @@ func authenticated(t *testing.T, method string, res providertest.Response) {
 	}
 }
 
-// Each algorithm signs ID tokens.
+// Each algorithm signs ID tokens, and what is not configured is not advertised.
 func TestAdvertisedIDTokenAlgorithmsWork(t *testing.T) {
 	t.Parallel()
-	p := providertest.New(t, providertest.Options{Configure: func(c *config.Config) {
-		c.Keys.Algorithms = []string{"EdDSA", "ES256", "RS256"}
+	fewer := providertest.New(t, providertest.Options{Configure: func(c *config.Config) {
+		c.Keys.Algorithms = []string{"ES256", "RS256"}
 	}})
-	m := metadata(t, p)
-	if len(m.IDTokenSigningAlgValuesSupported) != 3 {
-		t.Errorf("advertised are %v", m.IDTokenSigningAlgValuesSupported)
+	if got := metadata(t, fewer).IDTokenSigningAlgValuesSupported; len(got) != 2 {
+		t.Errorf("advertised are %v", got)
 	}
+	p := providertest.New(t, providertest.Options{})
+	m := metadata(t, p)
 	for _, alg := range m.IDTokenSigningAlgValuesSupported {
 		p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) { m.IDTokenSignedResponseAlg = alg })
 		if header, _ := providertest.JWT(t, p.Tokens(t).Get("id_token")); header["alg"] != alg {
@@ -274,6 +276,9 @@ func TestAdvertisedAuthorizationParametersWork(t *testing.T) {
 	p := providertest.New(t, providertest.Options{})
 	m, browser := metadata(t, p), providertest.Browser(t)
 	p.Code(t, browser, providertest.AuthorizeParams(nil))
+	p.ChangeClient(t, providertest.ClientID, func(c *storage.ClientMetadata) {
+		c.ResponseTypes, c.GrantTypes = m.ResponseTypesSupported, m.GrantTypesSupported
+	})
 	values := map[string][]string{
 		"response_type": m.ResponseTypesSupported, "prompt": m.PromptValuesSupported,
 		"code_challenge_method": m.CodeChallengeMethodsSupported, "response_mode": nil,
@@ -285,7 +290,8 @@ func TestAdvertisedAuthorizationParametersWork(t *testing.T) {
 		for _, value := range supported {
 			res := p.SignIn(t, browser, providertest.AuthorizeParams(map[string]string{parameter: value}))
 			location := res.Header.Get("Location")
-			answered := strings.Contains(location, "code=") || strings.Contains(res.Body, `name="code"`)
+			answered := strings.Contains(location, "code=") || strings.Contains(location, "id_token=") ||
+				strings.Contains(res.Body, `name="code"`)
 			choice := res.StatusCode == http.StatusOK && parameter == "prompt" // a page
 			if !answered && !choice || strings.Contains(location, "error=") {
 				t.Errorf("%s=%s: status %d, to %q", parameter, value, res.StatusCode, location)
@@ -296,22 +302,34 @@ func TestAdvertisedAuthorizationParametersWork(t *testing.T) {
 			t.Errorf("%s=unheard_of: status %d", parameter, res.StatusCode)
 		}
 	}
+	for parameter, supported := range map[string][]string{
+		"display": m.DisplayValuesSupported, "acr_values": m.ACRValuesSupported, "ui_locales": m.UILocalesSupported,
+	} {
+		for _, value := range append(supported, "unheard_of") { // each of them is a wish
+			p.Code(t, browser, providertest.AuthorizeParams(map[string]string{parameter: value}))
+		}
+	}
 }
 
-// subject_types_supported is public: every client knows a person by the same sub.
-func TestSubjectIsPublic(t *testing.T) {
+// Each subject type can be had: a public sub is the same for every client, a
+// pairwise one is not.
+func TestAdvertisedSubjectTypesWork(t *testing.T) {
 	t.Parallel()
 	p := providertest.New(t, providertest.Options{})
-	if got := metadata(t, p).SubjectTypesSupported; !cmp.Equal(got, []string{"public"}) {
-		t.Errorf("advertised are %v", got)
+	subjects := map[any]string{}
+	for _, subjectType := range metadata(t, p).SubjectTypesSupported {
+		p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) { m.SubjectType = subjectType })
+		_, claims := providertest.JWT(t, p.Tokens(t).Get("id_token"))
+		if (claims["sub"] == providertest.UserID) != (subjectType == "public") || subjects[claims["sub"]] != "" {
+			t.Errorf("%s: sub %v", subjectType, claims["sub"])
+		}
+		subjects[claims["sub"]] = subjectType
 	}
 	native := []string{"client_id", providertest.PublicID, "redirect_uri", providertest.NativeURI}
 	code := p.Code(t, providertest.Browser(t), providertest.With(providertest.AuthorizeParams(nil), native...))
 	public := p.Granted(t, providertest.With(providertest.CodeForm(code), native...), "")
-	_, one := providertest.JWT(t, public.Get("id_token"))
-	_, other := providertest.JWT(t, p.Tokens(t).Get("id_token"))
-	if one["sub"] != other["sub"] {
-		t.Errorf("got sub %v and %v", one["sub"], other["sub"])
+	if _, claims := providertest.JWT(t, public.Get("id_token")); subjects[claims["sub"]] != "public" {
+		t.Errorf("another client knows the person as %v", claims["sub"])
 	}
 }
 

@@ -52,6 +52,11 @@ type Store interface {
 	RevokeGrant(ctx context.Context, grantID string, at time.Time) error
 }
 
+// ClientKeys encrypts to clients. It fails with [client.ErrNoKey] if the client has no key to encrypt to.
+type ClientKeys interface {
+	Encrypt(ctx context.Context, c *storage.Client, alg, enc, contentType string, plaintext []byte) (string, error)
+}
+
 // Signer signs tokens.
 type Signer interface {
 	Sign(ctx context.Context, alg, typ string, claims any) (string, error)
@@ -65,6 +70,7 @@ type Deps struct {
 	ClientAuth    *clientauth.Authenticator
 	Authenticator *account.Authenticator
 	Keys          Signer
+	ClientKeys    ClientKeys
 	Secrets       *secret.Keys
 	Now           func() time.Time
 }
@@ -73,6 +79,7 @@ type Deps struct {
 type Engine struct {
 	Deps
 	successors *secret.Key
+	sids       *secret.Key
 	fosite     *fosite.Fosite
 }
 
@@ -80,7 +87,7 @@ type Engine struct {
 // client strategies. Every field of the configuration that fosite would
 // otherwise fill in lazily is set here: its getters write without a lock.
 func New(deps Deps) *Engine {
-	e := &Engine{Deps: deps, successors: deps.Secrets.For("refresh token successors")}
+	e := &Engine{Deps: deps, successors: deps.Secrets.For("refresh token successors"), sids: deps.Secrets.For("sids")}
 	config := &fosite.Config{
 		AuthorizeCodeLifespan:          deps.Config.CodeLifetime,
 		AccessTokenLifespan:            deps.Config.AccessTokenLifetime,
@@ -107,15 +114,27 @@ func New(deps Deps) *Engine {
 		AccessTokenStrategy: tokens, RefreshTokenStrategy: tokens, AuthorizeCodeStrategy: tokens,
 		CoreStorage: store, TokenRevocationStorage: store, Config: config,
 	}
+	implicit := &oauth2.AuthorizeImplicitGrantTypeHandler{
+		AccessTokenStrategy: tokens, AccessTokenStorage: store, Config: config,
+	}
+	requests := openid.NewOpenIDConnectRequestValidator(nil, config)
+	hybrid := &openid.OpenIDConnectHybridHandler{
+		AuthorizeImplicitGrantTypeHandler: implicit, AuthorizeExplicitGrantHandler: code,
+		IDTokenHandleHelper: idTokens, OpenIDConnectRequestValidator: requests,
+		OpenIDConnectRequestStorage: store, Config: config,
+	}
+	idTokenAlone := &openid.OpenIDConnectImplicitHandler{
+		AuthorizeImplicitGrantTypeHandler: implicit, IDTokenHandleHelper: idTokens,
+		OpenIDConnectRequestValidator: requests, Config: config,
+	}
 	proof := &pkce.Handler{AuthorizeCodeStrategy: tokens, Storage: store, Config: config}
 	identity := &openid.OpenIDConnectExplicitHandler{
-		OpenIDConnectRequestStorage:   store,
-		OpenIDConnectRequestValidator: openid.NewOpenIDConnectRequestValidator(nil, config),
-		Config:                        config, IDTokenHandleHelper: idTokens,
+		OpenIDConnectRequestStorage: store, OpenIDConnectRequestValidator: requests,
+		Config: config, IDTokenHandleHelper: idTokens,
 	}
 	// The order matters: proof and identity need the code, and an ID token is
 	// issued after the access token that it has the hash of.
-	config.AuthorizeEndpointHandlers = fosite.AuthorizeEndpointHandlers{code, identity, proof}
+	config.AuthorizeEndpointHandlers = fosite.AuthorizeEndpointHandlers{code, hybrid, idTokenAlone, identity, proof}
 	config.TokenEndpointHandlers = fosite.TokenEndpointHandlers{
 		code, proof, identity,
 		&oauth2.RefreshTokenGrantHandler{

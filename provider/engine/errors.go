@@ -6,6 +6,7 @@ import (
 
 	"github.com/ory/fosite"
 
+	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 )
 
@@ -21,6 +22,9 @@ func translate(w *work, err error) error {
 	}
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		return e
+	}
+	if errors.Is(err, client.ErrNoKey) || errors.Is(err, client.ErrUnreachable) {
+		return oauth.Refuse(oauth.InvalidRequest, "there is no key of the client to encrypt the ID token to").Because(err)
 	}
 	e, ok := errors.AsType[*fosite.RFC6749Error](err)
 	if !ok {

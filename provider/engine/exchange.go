@@ -125,8 +125,17 @@ func (e *Engine) begin(ctx context.Context, r TokenRequest) (*work, error) {
 	return &work{
 		now: now, client: state.Client, state: state, form: r.Form,
 		grant: state.Grant, user: state.User,
-		write: &storage.Write{Key: rand.Text(), Now: now, Assertion: assertion},
+		write: &storage.Write{Key: rand.Text(), Now: now, Assertion: assertion, UsesClient: kept(state.Client)},
 	}, nil
+}
+
+// kept is the client's id if it registered itself and was not used before: from
+// now on it stays.
+func kept(c *storage.Client) string {
+	if c.ExpiresAt.IsZero() {
+		return ""
+	}
+	return c.ID
 }
 
 // run lets fosite check the request and build the response.
@@ -190,7 +199,8 @@ func fositeForm(w *work) url.Values {
 
 // apply writes the request's work, in one round trip, if there is any.
 func (e *Engine) apply(ctx context.Context, w *work) error {
-	if w.write.Redeem == nil && w.write.Rotate == nil && w.write.Grant == nil && w.write.Assertion == nil {
+	if w.write.Redeem == nil && w.write.Rotate == nil && w.write.Grant == nil && w.write.Assertion == nil &&
+		w.write.UsesClient == "" {
 		return nil
 	}
 	err := e.Store.Apply(ctx, *w.write)

@@ -21,11 +21,11 @@ import (
 // register: the claims, and that the published key fits.
 func TestIDTokenClaims(t *testing.T) {
 	t.Parallel()
-	for registered, alg := range map[string]string{"": "RS256", "RS256": "RS256", "ES256": "ES256", "EdDSA": "EdDSA"} {
+	for registered, alg := range map[string]string{"": "RS256", "RS256": "RS256", "ES256": "ES256", "PS256": "PS256", "EdDSA": "EdDSA"} {
 		t.Run("registered "+registered, func(t *testing.T) {
 			t.Parallel()
 			p := providertest.New(t, providertest.Options{Configure: func(c *config.Config) {
-				c.Keys.Algorithms = []string{"RS256", "ES256", "EdDSA"}
+				c.Keys.Algorithms = []string{"RS256", "ES256", "PS256", "EdDSA"}
 			}})
 			p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) { m.IDTokenSignedResponseAlg = registered })
 			signedIn := p.Clock.Now()
@@ -39,7 +39,7 @@ func TestIDTokenClaims(t *testing.T) {
 				"iss": p.Config.Issuer, "sub": providertest.UserID, "aud": providertest.ClientID,
 				"iat": float64(signedIn.Unix() + 5), "exp": float64(signedIn.Unix() + 5 + 600),
 				"auth_time": float64(signedIn.Unix()), "amr": []any{"pwd"},
-				"nonce": "a-nonce", "sid": grant.SessionID,
+				"acr": "urn:gatelodge:acr:password", "nonce": "a-nonce", "sid": grant.SID,
 				"at_hash": leftHalf(alg, tokens.Get("access_token")),
 			}
 			if diff := cmp.Diff(want, claims); diff != "" {

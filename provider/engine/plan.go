@@ -158,7 +158,7 @@ func (e *Engine) authenticate(ctx context.Context, w *work, login account.Login)
 		return err
 	}
 	w.user = &outcome.User
-	w.grant.UserID = outcome.User.ID
+	w.grant.UserID, w.grant.Subject = outcome.User.ID, client.Subject(w.client, w.user)
 	w.write.Succeeded = outcome.Succeeded
 	w.write.Verified = &storage.Verified{UserID: outcome.User.ID, PasswordHash: outcome.User.PasswordHash}
 	web.EventOf(ctx).Trouble = outcome.NotUpgraded

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -119,15 +120,13 @@ func (t tokens) accessClaims(w *work) accesstoken.Claims {
 func (tokens) ValidateAccessToken(context.Context, fosite.Requester, string) error { return nil }
 
 // GenerateIDToken returns an ID token, [OpenID Connect Core §2]. It is made
-// afresh from the grant at each exchange and refresh.
+// afresh from the grant at each response that has one.
 //
 // [OpenID Connect Core §2]: https://openid.net/specs/openid-connect-core-1_0.html#IDToken
 func (t tokens) GenerateIDToken(ctx context.Context, _ time.Duration, _ fosite.Requester) (string, error) {
 	w := workOf(ctx)
-	alg := w.client.Metadata.IDTokenSignedResponseAlg
-	if alg == "" {
-		alg = "RS256"
-	}
+	registered := w.client.Metadata
+	alg := cmp.Or(registered.IDTokenSignedResponseAlg, "RS256")
 	set := map[string]any{
 		"iss":       t.Config.Issuer,
 		"sub":       accesstoken.Subject(w.grant),
@@ -139,19 +138,61 @@ func (t tokens) GenerateIDToken(ctx context.Context, _ time.Duration, _ fosite.R
 	if len(w.grant.AMR) > 0 {
 		set["amr"] = w.grant.AMR
 	}
-	if w.grant.SessionID != "" {
-		set["sid"] = w.grant.SessionID
+	for name, value := range map[string]string{
+		"acr": claims.ACR(w.grant.AMR), "sid": w.grant.SID, "nonce": w.nonce,
+	} {
+		if value != "" {
+			set[name] = value
+		}
 	}
-	if w.nonce != "" {
-		set["nonce"] = w.nonce
+	addHashes(ctx, w, alg, set)
+	if err := w.addUserClaims(set); err != nil {
+		return "", err
 	}
-	if response, ok := ctx.Value(fosite.AccessResponseContextKey).(fosite.AccessResponder); ok {
-		set["at_hash"] = leftHalf(alg, response.GetAccessToken())
+	signed, err := t.Keys.Sign(ctx, alg, "JWT", set)
+	if err != nil || registered.IDTokenEncryptedResponseAlg == "" {
+		return signed, err
 	}
-	if w.client.Metadata.IDTokenUserClaims {
+	return t.ClientKeys.Encrypt(ctx, w.client, registered.IDTokenEncryptedResponseAlg,
+		registered.IDTokenEncryptedResponseEnc, "JWT", []byte(signed))
+}
+
+// addHashes binds the ID token to what comes with it, OpenID Connect Core
+// §3.1.3.6 and §3.3.2.11, and to the state, FAPI 1.0 Part 2 §5.1.
+func addHashes(ctx context.Context, w *work, alg string, set map[string]any) {
+	var accessToken, code, state string
+	switch w.front {
+	case nil:
+		if response, ok := ctx.Value(fosite.AccessResponseContextKey).(fosite.AccessResponder); ok {
+			accessToken = response.GetAccessToken()
+		}
+	default:
+		if response, ok := ctx.Value(fosite.AuthorizeResponseContextKey).(fosite.AuthorizeResponder); ok {
+			accessToken, code = response.GetParameters().Get("access_token"), response.GetCode()
+		}
+		state = w.front.State
+	}
+	for name, value := range map[string]string{"at_hash": accessToken, "c_hash": code, "s_hash": state} {
+		if value != "" {
+			set[name] = leftHalf(alg, value)
+		}
+	}
+}
+
+// addUserClaims tells of the person what belongs into the ID token: what was
+// asked for in it, and all that the scopes release for a client that is
+// registered so or gets no access token to ask userinfo with, OpenID Connect
+// Core §5.4.
+func (w *work) addUserClaims(set map[string]any) error {
+	requested, err := claims.ParseRequest(w.grant.Claims)
+	if err != nil {
+		return err
+	}
+	claims.AddRequested(set, w.user, requested.IDToken)
+	if w.client.Metadata.IDTokenUserClaims || w.front != nil && slices.Equal(w.front.ResponseType, []string{"id_token"}) {
 		claims.Add(set, w.user, w.scopes)
 	}
-	return t.Keys.Sign(ctx, alg, "JWT", set)
+	return nil
 }
 
 // leftHalf is at_hash and its relatives, OpenID Connect Core §3.1.3.6: the left

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ory/fosite"
 
+	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/storage"
 )
 
@@ -31,7 +32,10 @@ type work struct {
 	// than the grant's.
 	scopes, audience []string
 	nonce            string
-	accessExpiresAt  time.Time
+	// front is the authorization request while it is answered, nil at the token
+	// endpoint.
+	front           *oauth.AuthorizationRequest
+	accessExpiresAt time.Time
 
 	// authenticate checks a person's password, for the password grant.
 	authenticate func(ctx context.Context, username, password string) error

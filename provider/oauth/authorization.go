@@ -31,7 +31,10 @@ type AuthorizationRequest struct {
 	MaxAge      string
 	LoginHint   string
 	IDTokenHint string
-	Resources   []string
+	ACRValues   []string
+	// Claims is as sent: JSON, "" if absent.
+	Claims    string
+	Resources []string
 	// Form is the request as it was sent, from which it can be made again.
 	Form url.Values
 }
@@ -55,9 +58,22 @@ func ParseAuthorizationRequest(form url.Values) *AuthorizationRequest {
 		MaxAge:              form.Get("max_age"),
 		LoginHint:           form.Get("login_hint"),
 		IDTokenHint:         form.Get("id_token_hint"),
+		ACRValues:           strings.Fields(form.Get("acr_values")),
+		Claims:              form.Get("claims"),
 		Resources:           form["resource"],
 		Form:                form,
 	}
+}
+
+// Returns reports whether the response has a "code", "token" or "id_token".
+func (r *AuthorizationRequest) Returns(kind string) bool {
+	return slices.Contains(r.ResponseType, kind)
+}
+
+// FrontChannel reports whether the response has tokens, which must not be in the
+// query, where they would be logged.
+func (r *AuthorizationRequest) FrontChannel() bool {
+	return r.Returns("token") || r.Returns("id_token")
 }
 
 // Prompts reports whether prompt has the value.
@@ -82,9 +98,13 @@ const (
 // ResponseModes lists them, for discovery.
 func ResponseModes() []ResponseMode { return []ResponseMode{Query, Fragment, FormPost} }
 
-// Takes reports whether the response can have the mode: whether we know it and,
-// since browsers post forms to web addresses only, form_post leads to one.
+// Takes reports whether the response can have the mode: whether we know it, that
+// it keeps tokens out of the query, OAuth 2.0 Multiple Response Types §5, and,
+// since browsers post forms to web addresses only, that form_post leads to one.
 func (r *AuthorizationRequest) Takes(mode ResponseMode) bool {
+	if mode == Query && r.FrontChannel() {
+		return false
+	}
 	if mode == FormPost && !strings.HasPrefix(r.RedirectURI, "https://") && !strings.HasPrefix(r.RedirectURI, "http://") {
 		return false
 	}
@@ -97,7 +117,7 @@ func (r *AuthorizationRequest) Mode() ResponseMode {
 	if r.Takes(r.ResponseMode) {
 		return r.ResponseMode
 	}
-	if slices.Contains(r.ResponseType, "token") || slices.Contains(r.ResponseType, "id_token") {
+	if r.FrontChannel() {
 		return Fragment
 	}
 	return Query

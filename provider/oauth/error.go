@@ -35,6 +35,8 @@ const InvalidTarget Code = "invalid_target"
 const (
 	LoginRequired            Code = "login_required"
 	ConsentRequired          Code = "consent_required"
+	InteractionRequired      Code = "interaction_required"
+	AccountSelectionRequired Code = "account_selection_required"
 	RequestNotSupported      Code = "request_not_supported"
 	RequestURINotSupported   Code = "request_uri_not_supported"
 	InvalidRequestObject     Code = "invalid_request_object"
@@ -42,12 +44,9 @@ const (
 	RegistrationNotSupported Code = "registration_not_supported"
 )
 
-// Codes of RFC 7591 §3.2.2.
-const (
-	InvalidRedirectURI          Code = "invalid_redirect_uri"
-	InvalidClientMetadata       Code = "invalid_client_metadata"
-	UnapprovedSoftwareStatement Code = "unapproved_software_statement"
-)
+// UnmetAuthenticationRequirements is the code of OpenID Connect Core Error Code
+// unmet_authentication_requirements 1.0 §2.
+const UnmetAuthenticationRequirements Code = "unmet_authentication_requirements"
 
 // Error is a refusal in the protocol's words. Errors of any other type are
 // answered as server_error with a fixed text, so that nothing leaks by

@@ -13,14 +13,13 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-// maxSessions bounds the people who can be signed in in one browser.
-const maxSessions = 5
-
 // Browser is what a browser presents of its sessions, one for each person who is
 // signed in there, the one used last first. Changes reach it by [Browser.Save].
 type Browser struct {
 	cookies *Cookies
 	tokens  []string
+	// saved is what the browser has: its tokens and its state.
+	saved [2]string
 }
 
 // Browser returns the sessions that the request presents. What is not a token of
@@ -28,11 +27,17 @@ type Browser struct {
 func (c *Cookies) Browser(r *http.Request) *Browser {
 	b := &Browser{cookies: c}
 	for token := range strings.SplitSeq(c.read(r, sessionCookie), ".") {
-		if wellFormed(token) && len(b.tokens) < maxSessions && !slices.Contains(b.tokens, token) {
+		if wellFormed(token) && len(b.tokens) < storage.MaxSessions && !slices.Contains(b.tokens, token) {
 			b.tokens = append(b.tokens, token)
 		}
 	}
+	b.saved = [2]string{strings.Join(b.tokens, "."), c.read(r, stateCookie)}
 	return b
+}
+
+// Changed reports whether the browser has to be told of what it has now.
+func (b *Browser) Changed() bool {
+	return b.saved != [2]string{strings.Join(b.tokens, "."), b.State()}
 }
 
 // Sessions returns the stored forms of the sessions' tokens.
@@ -49,7 +54,7 @@ func (b *Browser) Sessions() []storage.Hash {
 func (b *Browser) Add(token Token, replaces ...storage.Hash) {
 	b.Drop(replaces...)
 	b.tokens = slices.Insert(b.tokens, 0, token.value)
-	b.tokens = b.tokens[:min(len(b.tokens), maxSessions)]
+	b.tokens = b.tokens[:min(len(b.tokens), storage.MaxSessions)]
 }
 
 // Use puts the session first.
@@ -76,6 +81,7 @@ func (b *Browser) Save(w http.ResponseWriter, expires time.Time) {
 	if len(b.tokens) == 0 {
 		expires = time.Unix(1, 0)
 	}
+	b.saved = [2]string{strings.Join(b.tokens, "."), b.State()}
 	b.cookies.write(w, sessionCookie, strings.Join(b.tokens, "."), expires)
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // no secret, and scripts of our iframe at other sites read it
 		Name:     b.cookies.name(stateCookie),

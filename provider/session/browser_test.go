@@ -23,15 +23,15 @@ func TestSeveralPeopleAreSignedInTheLatestFirst(t *testing.T) {
 	c, _ := newCookies(t, true)
 	b := browser{}
 	var want []storage.Hash
-	for range maxSessions + 2 {
+	for range storage.MaxSessions + 2 {
 		want = slices.Insert(want, 0, signIn(c, b).Hash())
 	}
-	if got := c.Browser(b.request()).Sessions(); !slices.Equal(got, want[:maxSessions]) {
-		t.Errorf("%d sessions, want the latest %d", len(got), maxSessions)
+	if got := c.Browser(b.request()).Sessions(); !slices.Equal(got, want[:storage.MaxSessions]) {
+		t.Errorf("%d sessions, want the latest %d", len(got), storage.MaxSessions)
 	}
 	used := c.Browser(b.request())
 	used.Use(want[2])
-	if got := used.Sessions(); got[0] != want[2] || got[1] != want[0] || len(got) != maxSessions {
+	if got := used.Sessions(); got[0] != want[2] || got[1] != want[0] || len(got) != storage.MaxSessions {
 		t.Error("the session used is not the first")
 	}
 }

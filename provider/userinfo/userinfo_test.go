@@ -210,3 +210,77 @@ func TestUserinfoForScripts(t *testing.T) {
 		}
 	}
 }
+
+// OpenID Connect Core §5.3.2: a client that registered so gets its claims signed,
+// with iss and aud, and the person's sub as everywhere else.
+func TestUserinfoIsSignedForWhoRegisteredSo(t *testing.T) {
+	t.Parallel()
+	p := providertest.New(t, providertest.Options{})
+	for _, alg := range p.Keys.Algorithms() {
+		p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) { m.UserinfoSignedResponseAlg = alg })
+		tokens := tokensFor(t, p, "openid email")
+		res := p.Bearer(t, "/userinfo", tokens.Get("access_token"))
+		if got := res.Header.Get("Content-Type"); got != "application/jwt" {
+			t.Fatalf("%s: Content-Type %q", alg, got)
+		}
+		header, claims := providertest.JWT(t, res.Body)
+		want := map[string]any{
+			"iss": p.Config.Issuer, "aud": providertest.ClientID, "sub": providertest.UserID,
+			"email": providertest.Username, "email_verified": true,
+		}
+		if diff := cmp.Diff(want, claims); diff != "" || header["alg"] != alg || header["kid"] == nil {
+			t.Errorf("%s: header %v, claims (-want +got):\n%s", alg, header, diff)
+		}
+		if _, err := p.Keys.Verify(t.Context(), res.Body, "JWT"); err != nil {
+			t.Errorf("%s: %v", alg, err)
+		}
+	}
+}
+
+// OpenID Connect Core §8.1: a pairwise client knows the person by a sub of its
+// sector's, the same in the ID token, at userinfo, at introspection and as a hint.
+func TestPairwiseSubjectIsTheSameEverywhere(t *testing.T) {
+	t.Parallel()
+	p := providertest.New(t, providertest.Options{})
+	pairwise := func(id, redirectURI, format string) {
+		p.SaveClient(t.Context(), t, id, storage.ClientMetadata{
+			RedirectURIs: []string{redirectURI}, SubjectType: "pairwise", AccessTokenFormat: format,
+			GrantTypes: []string{"authorization_code", "refresh_token"}, ResponseTypes: []string{"code"},
+			TokenEndpointAuthMethod: "client_secret_basic",
+		})
+	}
+	pairwise("one", providertest.RedirectURI, "jwt")
+	pairwise("sister", providertest.RedirectURI, "opaque")
+	pairwise("stranger", "https://stranger.example/callback", "jwt")
+	browser := providertest.Browser(t)
+	subjects := map[string]any{}
+	for id, redirectURI := range map[string]string{
+		"one": providertest.RedirectURI, "sister": providertest.RedirectURI, "stranger": "https://stranger.example/callback",
+	} {
+		params := providertest.AuthorizeParams(map[string]string{"client_id": id, "redirect_uri": redirectURI})
+		form := providertest.With(providertest.CodeForm(p.Code(t, browser, params)), "redirect_uri", redirectURI)
+		tokens := p.Granted(t, form, id, providertest.ClientSecret)
+		_, claims := providertest.JWT(t, tokens.Get("id_token"))
+		subjects[id] = claims["sub"]
+		refreshed := p.Granted(t, providertest.RefreshForm(tokens.Get("refresh_token")), id, providertest.ClientSecret)
+		_, again := providertest.JWT(t, refreshed.Get("id_token"))
+		for place, sub := range map[string]any{
+			"userinfo":         p.Bearer(t, "/userinfo", tokens.Get("access_token")).JSON(t)["sub"],
+			"introspection":    p.Introspect(t, tokens.Get("access_token"))["sub"],
+			"of refresh token": p.Introspect(t, refreshed.Get("refresh_token"))["sub"],
+			"after a refresh":  again["sub"],
+		} {
+			if sub != claims["sub"] || sub == providertest.UserID {
+				t.Errorf("%s: sub at %s is %v, in the ID token %v", id, place, sub, claims["sub"])
+			}
+		}
+		params.Set("id_token_hint", tokens.Get("id_token"))
+		params.Set("prompt", "none")
+		if _, answer := p.Authorize(t, browser, params).Redirect(t); answer.Get("code") == "" {
+			t.Errorf("%s: as a hint: %v", id, answer)
+		}
+	}
+	if subjects["one"] != subjects["sister"] || subjects["one"] == subjects["stranger"] {
+		t.Errorf("subs by client: %v", subjects)
+	}
+}

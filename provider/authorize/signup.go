@@ -1,0 +1,93 @@
+package authorize
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	consentui "github.com/gatelodge/gatelodge/consent-ui"
+	"github.com/gatelodge/gatelodge/internal/web"
+	"github.com/gatelodge/gatelodge/provider/account"
+	"github.com/gatelodge/gatelodge/provider/oauth"
+)
+
+// showSignUp shows the page on which a person makes an account: at first, or
+// again because of a problem with what was entered.
+func (h *Handler) showSignUp(w http.ResponseWriter, r *http.Request, f *flow, page consentui.SignUp) error {
+	sealed, err := h.seal(w, r, f, pending{})
+	if err != nil {
+		return err
+	}
+	page.Client, page.Request, page.RedirectURI = pageClient(f.client), sealed, f.request.RedirectURI
+	status := http.StatusOK
+	switch page.Problem {
+	case consentui.ProblemNone:
+	case consentui.ProblemUnavailable:
+		status = http.StatusServiceUnavailable
+	default:
+		status = http.StatusUnprocessableEntity
+	}
+	return h.Pages.Render(w, status, page)
+}
+
+// startSignUp serves POST /sign-up/start: who came to sign in has no account.
+func (h *Handler) startSignUp(w http.ResponseWriter, r *http.Request) error {
+	f, _, err := h.resumeSignUp(w, r)
+	if err != nil || f == nil {
+		return err
+	}
+	return h.showSignUp(w, r, f, consentui.SignUp{})
+}
+
+// signUp serves POST /sign-up: what an account is made of. Whoever has made one
+// is signed in.
+func (h *Handler) signUp(w http.ResponseWriter, r *http.Request) error {
+	f, form, err := h.resumeSignUp(w, r)
+	if err != nil || f == nil {
+		return err
+	}
+	name, email := form.Get("name"), form.Get("email")
+	outcome, err := h.Registrar.Register(r.Context(), account.SignUp{
+		Name: name, Email: email, Password: form.Get("password"), Network: h.Network(r),
+	})
+	if err != nil {
+		return h.showSignUp(w, r, f, consentui.SignUp{Name: name, Email: email, Problem: signUpProblem(w, r, err)})
+	}
+	h.signIn(r, f, outcome)
+	web.EventOf(r.Context()).Note = "signed up"
+	return h.next(w, r, f)
+}
+
+// resumeSignUp takes up the flow of a sign-up form. It returns no flow if that
+// has been answered.
+func (h *Handler) resumeSignUp(w http.ResponseWriter, r *http.Request) (*flow, url.Values, error) {
+	if h.Registrar == nil {
+		return nil, nil, oauth.Refuse(oauth.AccessDenied, "accounts cannot be made here")
+	}
+	form, err := web.Form(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, _, err := h.resume(r, form)
+	if err != nil {
+		return nil, nil, h.resumeFailed(w, r, f, err)
+	}
+	return f, form, nil
+}
+
+// signUpProblem notes why no account was made, and returns what the person is told.
+func signUpProblem(w http.ResponseWriter, r *http.Request, err error) consentui.Problem {
+	for reason, problem := range map[error]consentui.Problem{
+		account.ErrName: consentui.ProblemName, account.ErrEmail: consentui.ProblemEmail,
+		account.ErrPassword: consentui.ProblemPassword, account.ErrTaken: consentui.ProblemTaken,
+	} {
+		if errors.Is(err, reason) {
+			web.EventOf(r.Context()).Fail(oauth.Refuse(oauth.AccessDenied, "no account was made").Because(err))
+			return problem
+		}
+	}
+	e := oauth.Unavailable(err)
+	web.EventOf(r.Context()).Fail(e)
+	web.Outage(w, e)
+	return consentui.ProblemUnavailable
+}

@@ -1,0 +1,115 @@
+package authorize_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/gatelodge/gatelodge/internal/config"
+	"github.com/gatelodge/gatelodge/internal/providertest"
+)
+
+func openProvider(t *testing.T) *providertest.Provider {
+	t.Helper()
+	return providertest.New(t, providertest.Options{Configure: func(c *config.Config) { c.Accounts.SignUp = true }})
+}
+
+func newcomer(sealed string) url.Values {
+	return url.Values{
+		"request": {sealed}, "name": {"Kim Sample"}, "email": {"Kim@Example.com"}, "password": {"a new pass phrase"},
+	}
+}
+
+// wantSignUp checks that this is the sign-up page, and returns its sealed request.
+func wantSignUp(t *testing.T, res providertest.Response, status int) string {
+	t.Helper()
+	if res.StatusCode != status || !strings.Contains(res.Body, `action="/sign-up"`) {
+		t.Fatalf("not the sign-up page: %s", brief(res))
+	}
+	return res.Pending(t)
+}
+
+// Initiating User Registration via OpenID Connect 1.0 §4: prompt=create begins with
+// the sign-up page, and ends at the client.
+func TestPromptCreateMakesAnAccount(t *testing.T) {
+	t.Parallel()
+	p := openProvider(t)
+	browser := providertest.Browser(t)
+	sealed := wantSignUp(t, p.Authorize(t, browser, params("prompt", "create")), http.StatusOK)
+	res := allow(t, p, browser, p.Post(t, browser, "/sign-up", newcomer(sealed)))
+	tokens := p.Granted(t, providertest.CodeForm(wantCode(t, res)))
+	userinfo := p.Bearer(t, "/userinfo", tokens.Get("access_token")).JSON(t)
+	if userinfo["email"] != "Kim@Example.com" || userinfo["email_verified"] != false || userinfo["name"] != "Kim Sample" {
+		t.Errorf("userinfo: %v", userinfo)
+	}
+	wantCode(t, p.Authorize(t, browser, params("prompt", "none")))
+	other := providertest.Browser(t)
+	again := url.Values{
+		"request":  {wantLogin(t, p.Authorize(t, other, params()))},
+		"username": {"kim@example.com"}, "password": {"a new pass phrase"},
+	}
+	wantCode(t, p.Post(t, other, "/login", again))
+}
+
+// The sign-in page leads to the sign-up page and back.
+func TestSignInAndSignUpLeadToEachOther(t *testing.T) {
+	t.Parallel()
+	p := openProvider(t)
+	browser := providertest.Browser(t)
+	sealed := wantLogin(t, p.Authorize(t, browser, params()))
+	sealed = wantSignUp(t, p.Post(t, browser, "/sign-up/start", url.Values{"request": {sealed}}), http.StatusOK)
+	wantLogin(t, p.Post(t, browser, "/login/switch", url.Values{"request": {sealed}}))
+}
+
+// What is wrong is said, and what was entered stays, but for the password.
+func TestSignUpIsChecked(t *testing.T) {
+	t.Parallel()
+	p := openProvider(t)
+	browser := providertest.Browser(t)
+	sealed := wantSignUp(t, p.Authorize(t, browser, params("prompt", "create")), http.StatusOK)
+	for name, changes := range map[string][]string{
+		"no name":        {"name", ""},
+		"long name":      {"name", strings.Repeat("x", 201)},
+		"no address":     {"email", "kim"},
+		"two addresses":  {"email", "Kim <kim@example.com>"},
+		"taken":          {"email", "ALEX@example.com"},
+		"short password": {"password", "1234567"},
+		"long password":  {"password", strings.Repeat("x", 5000)},
+	} {
+		form := providertest.With(newcomer(sealed), changes...)
+		res := p.Post(t, browser, "/sign-up", form)
+		wantSignUp(t, res, http.StatusUnprocessableEntity)
+		if strings.Contains(res.Body, form.Get("password")) && form.Get("password") != "" {
+			t.Errorf("%s: the password is in the page", name)
+		}
+		if name == "taken" && !strings.Contains(res.Body, "Kim Sample") {
+			t.Errorf("%s: what was entered is lost", name)
+		}
+	}
+}
+
+// A network makes so many accounts and no more.
+func TestSignUpsOfANetworkAreLimited(t *testing.T) {
+	t.Parallel()
+	p := openProvider(t)
+	browser := providertest.Browser(t)
+	sealed := wantSignUp(t, p.Authorize(t, browser, params("prompt", "create")), http.StatusOK)
+	form := providertest.With(newcomer(sealed), "email", providertest.Username)
+	for range 20 {
+		wantSignUp(t, p.Post(t, browser, "/sign-up", form), http.StatusUnprocessableEntity)
+	}
+	wantSignUp(t, p.Post(t, browser, "/sign-up", newcomer(sealed)), http.StatusServiceUnavailable)
+}
+
+// Where accounts are the operator's affair, nothing makes one.
+func TestSignUpCanBeClosed(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	browser := providertest.Browser(t)
+	wantError(t, p.Authorize(t, browser, params("prompt", "create")), "invalid_request")
+	sealed := wantLogin(t, p.Authorize(t, browser, params()))
+	for _, path := range []string{"/sign-up", "/sign-up/start"} {
+		wantPage(t, p.Post(t, browser, path, newcomer(sealed)), http.StatusBadRequest, invalidPage)
+	}
+}
