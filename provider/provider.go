@@ -28,6 +28,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/logo"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/outbound"
+	"github.com/gatelodge/gatelodge/provider/register"
 	"github.com/gatelodge/gatelodge/provider/requestobject"
 	"github.com/gatelodge/gatelodge/provider/secret"
 	"github.com/gatelodge/gatelodge/provider/session"
@@ -96,7 +97,12 @@ func New(d Deps) (http.Handler, error) {
 	if d.Config.Accounts.SignUp {
 		authorization.Registrar = &account.Registrar{Store: d.Store, Hasher: d.Hasher, Now: d.Now}
 	}
-	documents, err := discovery.New(metadata(issuer, protocol, authorization, d.Keys), d.Keys)
+	description := metadata(issuer, protocol, authorization, d.Keys)
+	registration := registrationOf(d, directory, network)
+	if registration != nil {
+		description.RegistrationEndpoint = issuer + "/register"
+	}
+	documents, err := discovery.New(description, d.Keys)
 	if err != nil {
 		return nil, err
 	}
@@ -109,9 +115,23 @@ func New(d Deps) (http.Handler, error) {
 		userinfo: &userinfo.Handler{
 			Issuer: issuer, Tokens: tokens, Directory: directory, Keys: d.Keys, ClientKeys: clientKeys,
 		},
+		register:  registration,
 		discovery: documents,
 		logo:      &logo.Handler{Directory: directory, Calls: d.Outbound},
 	}), nil
+}
+
+// registrationOf returns the endpoints of registration, nil if it is closed.
+func registrationOf(d Deps, directory *client.Directory, network func(*http.Request) string) *register.Handler {
+	c := d.Config.Registration
+	if c.Policy == "closed" {
+		return nil
+	}
+	return &register.Handler{
+		Issuer: d.Config.Issuer, Store: d.Store, Directory: directory, Outbound: d.Outbound, Secrets: d.Secrets,
+		Policy: ClientPolicy(d.Config), Open: c.Policy == "open", PerNetwork: c.PerNetwork, Unused: c.Unused,
+		Network: network, Now: d.Now,
+	}
 }
 
 // ClientPolicy is what the settings let clients be. Who lets the provider call

@@ -11,6 +11,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/discovery"
 	"github.com/gatelodge/gatelodge/provider/logo"
 	"github.com/gatelodge/gatelodge/provider/oauth"
+	"github.com/gatelodge/gatelodge/provider/register"
 	"github.com/gatelodge/gatelodge/provider/token"
 	"github.com/gatelodge/gatelodge/provider/userinfo"
 )
@@ -20,6 +21,7 @@ type endpoints struct {
 	discovery *discovery.Handler
 	token     *token.Handler
 	userinfo  *userinfo.Handler
+	register  *register.Handler // nil if registration is closed
 	authorize *authorize.Handler
 	logo      *logo.Handler
 }
@@ -36,10 +38,14 @@ func routes(d Deps, pages *consentui.Pages, e endpoints) http.Handler {
 
 	// The back channel: clients and APIs call it themselves, no cookies.
 	//   POST /token, /introspect, /revoke      GET, POST /userinfo
+	//   POST /register      GET, PUT, DELETE /register/{client_id}
 	r.Group(func(r chi.Router) {
 		r.Use(web.NoStore)
 		e.token.Routes(r)
 		e.userinfo.Routes(r)
+		if e.register != nil {
+			e.register.Routes(r)
+		}
 	})
 
 	// The front channel: the browser, the person, the session.

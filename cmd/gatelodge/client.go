@@ -20,6 +20,7 @@ type clientCmd struct {
 	Create       clientCreateCmd `cmd:"" help:"Register a client and show its secret."`
 	Delete       clientDeleteCmd `cmd:"" help:"Delete a client with all that was granted to it."`
 	RotateSecret clientRotateCmd `cmd:"" help:"Give a client a new secret in place of the old one, and show it."`
+	Token        tokenCmd        `cmd:"" help:"Manage the tokens with which applications register themselves."`
 }
 
 // clientView is a client as the commands print it: its metadata under the names

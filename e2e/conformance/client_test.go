@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/gatelodge/gatelodge/internal/providertest"
-	"github.com/gatelodge/gatelodge/storage"
 )
 
 // client is a client that has registered itself.
@@ -54,9 +53,6 @@ func (r *run) document(changes map[string]any) map[string]any {
 func (r *run) register(changes map[string]any) *client {
 	r.Helper()
 	c := &client{run: r, key: key()}
-	if r.metadata["registration_endpoint"] == nil {
-		return c.store(r.document(changes))
-	}
 	document := r.document(changes)
 	res := r.postJSON(r.endpoint("registration_endpoint"), document)
 	if res.StatusCode != http.StatusCreated || !isJSON(res) {
@@ -110,24 +106,6 @@ func (r *run) refusedRegistration(changes map[string]any) string {
 	}
 	code, _ := body["error"].(string)
 	return code
-}
-
-// store registers the client without the endpoint.
-func (c *client) store(document map[string]any) *client {
-	c.Helper()
-	body, err := json.Marshal(document)
-	if err != nil {
-		c.Fatal(err)
-	}
-	var m storage.ClientMetadata
-	if err := errorsOf(json.Unmarshal(body, &m), json.Unmarshal(body, &c.registered)); err != nil {
-		c.Fatal(err)
-	}
-	pkce := false
-	m.RequirePKCE, m.Scope = &pkce, "openid profile email address phone offline_access"
-	c.id, c.secret = random(), providertest.ClientSecret
-	c.op.SaveClient(c.Context(), c, c.id, m)
-	return c
 }
 
 func sameJSON(a, b any) bool {

@@ -181,7 +181,10 @@ func (a *Applier) client(ctx context.Context, e clientEntry) (Change, error) {
 			c.Secret = made
 		}
 	}
-	c.Action = action(exists, bytes.Equal(old.SecretHash, want.SecretHash) && same(old.Metadata, want.Metadata))
+	// A client that registered itself is the operator's from now on: it stays, and
+	// no longer changes what the file says.
+	taken := old.RegistrationHash == storage.Hash{} && old.ExpiresAt.IsZero()
+	c.Action = action(exists, taken && bytes.Equal(old.SecretHash, want.SecretHash) && same(old.Metadata, want.Metadata))
 	return c, a.save(c, func() error { return a.Store.SaveClient(ctx, want) })
 }
 

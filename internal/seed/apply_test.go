@@ -156,6 +156,31 @@ func TestEmailFindsThePerson(t *testing.T) {
 	}
 }
 
+// A client that registered itself and that the file names is the operator's: it
+// stays, and no longer manages itself.
+func TestApplyTakesAClientOver(t *testing.T) {
+	t.Parallel()
+	a := newApplier(t)
+	const document = "clients:\n  - client_id: self\n    token_endpoint_auth_method: none\n    redirect_uris: [https://a.example]\n"
+	apply(t, a, document)
+	c, err := a.Store.FindClient(t.Context(), "self")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.RegistrationHash, c.ExpiresAt = storage.HashOf("token"), a.Now().Add(time.Hour)
+	if err := a.Store.SaveClient(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	change := apply(t, a, document)["self"]
+	c, err = a.Store.FindClient(t.Context(), "self")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change.Action != seed.Updated || c.RegistrationHash != (storage.Hash{}) || !c.ExpiresAt.IsZero() {
+		t.Errorf("%s, %+v", change.Action, c)
+	}
+}
+
 // One person cannot be given another's name, which a dry run tells as well.
 func TestEntryIsAboutOnePerson(t *testing.T) {
 	t.Parallel()

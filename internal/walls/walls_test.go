@@ -137,7 +137,9 @@ func TestStorageKnowsNoProtocol(t *testing.T) {
 // The packages of endpoints do not know each other, not even through others.
 func TestEndpointsDoNotKnowEachOther(t *testing.T) {
 	t.Parallel()
-	endpoints := []string{"provider/authorize", "provider/discovery", "provider/logo", "provider/token", "provider/userinfo"}
+	endpoints := []string{
+		"provider/authorize", "provider/discovery", "provider/logo", "provider/register", "provider/token", "provider/userinfo",
+	}
 	refuse(t, reached, func(p, imported string) bool {
 		return slices.Contains(endpoints, p) && slices.Contains(endpoints, strings.TrimPrefix(imported, module))
 	})

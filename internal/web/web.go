@@ -38,10 +38,11 @@ const retryAfter = "2"
 
 // JSON writes value with status 200.
 func JSON(w http.ResponseWriter, value any) error {
-	return writeJSON(w, http.StatusOK, value)
+	return JSONStatus(w, http.StatusOK, value)
 }
 
-func writeJSON(w http.ResponseWriter, status int, value any) error {
+// JSONStatus writes value with the status.
+func JSONStatus(w http.ResponseWriter, status int, value any) error {
 	body, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("encode the response: %w", err)
@@ -63,7 +64,7 @@ func OAuthJSON(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="gatelodge", charset="UTF-8"`)
 	}
 	Outage(w, e)
-	_ = writeJSON(w, e.Status(), map[string]string{
+	_ = JSONStatus(w, e.Status(), map[string]string{
 		"error":             string(e.Code),
 		"error_description": describe(r, e),
 	})
@@ -84,7 +85,7 @@ func Bearer(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
 		w.Header().Set("WWW-Authenticate", challenge)
 	default:
 	}
-	_ = writeJSON(w, e.Status(), map[string]string{
+	_ = JSONStatus(w, e.Status(), map[string]string{
 		"error":             string(e.Code),
 		"error_description": describe(r, e),
 	})

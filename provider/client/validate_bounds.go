@@ -14,7 +14,7 @@ import (
 
 const (
 	// maxMetadata bounds all of a client's metadata as JSON, in bytes.
-	maxMetadata = 64 << 10
+	maxMetadata = 32 << 10
 	maxText     = 256
 	maxURI      = 2048
 )

@@ -29,6 +29,7 @@ type Metadata struct {
 	IntrospectionEndpoint                      string               `json:"introspection_endpoint"`
 	RevocationEndpoint                         string               `json:"revocation_endpoint"`
 	JWKSURI                                    string               `json:"jwks_uri"`
+	RegistrationEndpoint                       string               `json:"registration_endpoint,omitempty"`
 	ScopesSupported                            []string             `json:"scopes_supported"`
 	ResponseTypesSupported                     []string             `json:"response_types_supported"`
 	ResponseModesSupported                     []oauth.ResponseMode `json:"response_modes_supported"`

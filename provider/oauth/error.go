@@ -48,6 +48,13 @@ const (
 // unmet_authentication_requirements 1.0 §2.
 const UnmetAuthenticationRequirements Code = "unmet_authentication_requirements"
 
+// Codes of RFC 7591 §3.2.2.
+const (
+	InvalidRedirectURI          Code = "invalid_redirect_uri"
+	InvalidClientMetadata       Code = "invalid_client_metadata"
+	UnapprovedSoftwareStatement Code = "unapproved_software_statement"
+)
+
 // Error is a refusal in the protocol's words. Errors of any other type are
 // answered as server_error with a fixed text, so that nothing leaks by
 // forgetting.

@@ -1,0 +1,113 @@
+package register_test
+
+import (
+	"encoding/pem"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatelodge/gatelodge/internal/config"
+	"github.com/gatelodge/gatelodge/internal/providertest"
+)
+
+// sector is a site that publishes its redirect URIs, which the test changes.
+type sector struct {
+	*httptest.Server
+	document atomic.Value
+	calls    atomic.Int32
+}
+
+// withSector starts a sector and a provider that may call it.
+func withSector(t *testing.T, document string) (*sector, *providertest.Provider) {
+	t.Helper()
+	s := &sector{}
+	s.document.Store(document)
+	s.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		s.calls.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		body, _ := s.document.Load().(string)
+		_, _ = io.WriteString(w, body)
+	}))
+	t.Cleanup(s.Close)
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+	if err := os.WriteFile(file, certificate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return s, open(t, func(c *config.Config) {
+		c.Outbound.CAFile = file
+		c.Outbound.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	})
+}
+
+const other = "https://other.example/callback"
+
+func (s *sector) pairwise() map[string]any {
+	return map[string]any{
+		"redirect_uris": []string{callback, other}, "subject_type": "pairwise", "sector_identifier_uri": s.URL + "/all.json",
+	}
+}
+
+// OpenID Connect Registration §5, oidcc-registration-sector-uri: the sector lists
+// all redirect URIs, at registration and at each update.
+func TestSectorListsTheRedirectURIs(t *testing.T) {
+	t.Parallel()
+	s, p := withSector(t, `["https://third.example", "`+callback+`", "`+other+`"]`)
+	r := registered(t, p, "", s.pairwise())
+	d := s.pairwise()
+	d["redirect_uris"] = []string{callback, "https://evil.example/callback"}
+	providertest.Refused(t, r.put(t, d), http.StatusBadRequest, "invalid_client_metadata")
+	if res := r.put(t, s.pairwise()); res.StatusCode != http.StatusOK {
+		t.Errorf("status %d: %s", res.StatusCode, res.Body)
+	}
+}
+
+// A list that has been added to is fetched again, if some time has passed.
+func TestSectorIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	s, p := withSector(t, `["`+callback+`"]`)
+	providertest.Refused(t, send(t, p, http.MethodPost, "/register", "", s.pairwise()), http.StatusBadRequest, "invalid_client_metadata")
+	s.document.Store(`["` + callback + `", "` + other + `"]`)
+	p.Clock.Advance(time.Minute)
+	registered(t, p, "", s.pairwise())
+}
+
+// oidcc-registration-sector-bad, and documents that are none.
+func TestSectorsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, document := range map[string]string{
+		"another URI": `["https://third.example"]`, "one of two": `["` + callback + `"]`, "no URI": `[]`,
+		"an object": `{"redirect_uris":["` + callback + `","` + other + `"]}`, "no JSON": callback + " " + other,
+		"numbers too": `["` + callback + `","` + other + `",1]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, p := withSector(t, document)
+			res := send(t, p, http.MethodPost, "/register", "", s.pairwise())
+			providertest.Refused(t, res, http.StatusBadRequest, "invalid_client_metadata")
+			if s.calls.Load() == 0 {
+				t.Error("nothing was fetched")
+			}
+		})
+	}
+}
+
+// Nothing is fetched for what is refused anyway, nor from where we may not call.
+func TestSectorIsNotFetchedInVain(t *testing.T) {
+	t.Parallel()
+	s, p := withSector(t, `["`+callback+`", "`+other+`"]`)
+	d := s.pairwise()
+	d["response_types"] = []string{"token"}
+	providertest.Refused(t, send(t, p, http.MethodPost, "/register", "", d), http.StatusBadRequest, "invalid_client_metadata")
+	elsewhere := open(t)
+	providertest.Refused(t, send(t, elsewhere, http.MethodPost, "/register", "", s.pairwise()), http.StatusBadRequest, "invalid_client_metadata")
+	if n := s.calls.Load(); n > 0 {
+		t.Errorf("%d calls", n)
+	}
+}
