@@ -4,9 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,12 +11,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -83,65 +80,59 @@ func TestBrowserWithoutJavaScript(t *testing.T) {
 	tab.signIn(providertest.Password)
 	tab.press("button[value=allow]")
 	tab.signedIn(s)
-
-	app, answers := newCallback(t)
-	tab.open(formPostRequest(s.provider, app))
-	tab.press("button") // sends the answer
-	if answer := <-answers; answer.Get("code") == "" {
-		t.Errorf("the answer is %v", answer)
-	}
 }
 
 // OAuth 2.0 Form Post Response Mode: the answer sends itself where there is
-// JavaScript, and our policy lets it.
+// JavaScript, and our policy lets it; without, a press of a button sends it.
 func TestBrowserPostsTheAnswer(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, "")
-	app, answers := newCallback(t)
-	tab := newTab(t)
-	tab.open(formPostRequest(p, app))
-	tab.signIn(providertest.Password)
-	tab.click("button[value=allow]")
-	select {
-	case answer := <-answers:
-		if answer.Get("code") == "" || answer.Get("state") != "a-state" || answer.Get("iss") != p.URL {
-			t.Errorf("the answer is %v", answer)
-		}
-	case <-time.After(patience):
-		t.Fatalf("the answer does not come; the browser is at %s", tab.location())
+	for name, script := range map[string]bool{"by itself": true, "without JavaScript": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			responseTypes := []string{"code", "id_token", "id_token token", "code id_token", "code token", "code id_token token"}
+			a, tab := newApp(t, p, object{
+				"application_type": "native", // for one on this machine
+				"response_types":   responseTypes, "grant_types": []string{"authorization_code", "implicit"},
+			}), newTab(t)
+			command(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !script})
+			tab.open(a.request())
+			tab.signIn(providertest.Password)
+			tab.press("button[value=allow]")
+			for i, responseType := range responseTypes {
+				if i > 0 {
+					tab.leave(a.request("response_type", responseType))
+				}
+				if !script {
+					tab.click("form[data-submit] button")
+				}
+				answer := a.answer(t)
+				for part := range strings.FieldsSeq(responseType) {
+					if part == "token" {
+						part = "access_token"
+					}
+					if answer.Get(part) == "" {
+						t.Errorf("%s: there is no %s in %v", responseType, part, answer)
+					}
+				}
+				if answer.Get("state") != "a-state" || answer.Get("iss") != p.URL {
+					t.Errorf("%s: the answer is %v", responseType, answer)
+				}
+			}
+		})
 	}
-}
-
-// formPostRequest is the URL of an authorization request of an app at the
-// redirect URI that wants the answer posted.
-func formPostRequest(p *provider, app string) string {
-	return p.URL + "/authorize?" + providertest.AuthorizeParams(map[string]string{
-		"client_id": "sample-app", "redirect_uri": app, "response_mode": "form_post",
-	}).Encode()
-}
-
-// newCallback starts an app that is posted answers to.
-func newCallback(t *testing.T) (redirectURI string, answers <-chan url.Values) {
-	t.Helper()
-	posted := make(chan url.Values, 1)
-	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && r.ParseForm() == nil {
-			posted <- r.PostForm
-		}
-		_, _ = fmt.Fprint(w, "<!doctype html><title>Done</title>")
-	}))
-	t.Cleanup(app.Close)
-	return app.URL + "/callback", posted
 }
 
 // The pages fit a phone of 375 pixels, light and dark.
 func TestBrowserOnAPhone(t *testing.T) {
 	t.Parallel()
-	s := newSystem(t, newProvider(t, ""))
+	s := newSystem(t, newProvider(t, "", everything()...))
 	for _, scheme := range []string{"light", "dark"} {
 		t.Run(scheme, func(t *testing.T) {
 			t.Parallel()
-			tab := newTab(t)
+			a, tab := newApp(t, s.provider, object{
+				"logo_uri": "/logo.png", "policy_uri": "https://acme.example/privacy", "tos_uri": "https://acme.example/terms",
+			}), newTab(t)
 			command(tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 			})
@@ -151,10 +142,18 @@ func TestBrowserOnAPhone(t *testing.T) {
 				do   func()
 			}{
 				{"app", func() { tab.open(s.app) }},
-				{"login", func() { tab.press("form[action='/sign-in'] button") }},
+				{"home", func() { tab.open(s.URL) }},
+				{"login", func() { tab.open(a.request()) }},
+				{"sign-up", func() { tab.press("form[action='/sign-up/start'] button") }},
+				{"sign-up-taken", func() { tab.signUp("Alex", providertest.Username, "a password of some length") }},
+				{"login-again", func() { tab.press("form[action='/login/switch'] button") }},
 				{"denied", func() { tab.signIn("a wrong password") }},
 				{"consent", func() { tab.signIn(providertest.Password) }},
-				{"home", func() { tab.open(s.URL) }},
+				{"choose", func() {
+					tab.click("button[value=allow]")
+					a.answer(t)
+					tab.open(a.request("prompt", "select_account"))
+				}},
 			} {
 				step.do()
 				if width := eval[int](tab, "document.documentElement.scrollWidth"); width > 375 {
@@ -183,7 +182,12 @@ func newTab(t *testing.T) *tab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	return openTab(t, browser, chromedp.WithNewBrowserContext())
+}
+
+func openTab(t *testing.T, beside context.Context, options ...chromedp.ContextOption) *tab {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(beside, options...)
 	t.Cleanup(cancel)
 	b := &tab{T: t, ctx: ctx}
 	if err := chromedp.Listen(ctx, b.listen); err != nil {
@@ -230,6 +234,7 @@ var theBrowser = sync.OnceValues(func() (context.Context, error) {
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile()),
 		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("ignore-certificate-errors", true), // ours are nobody else's
 	)
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -296,6 +301,12 @@ func (b *tab) open(url string) {
 	b.do(chromedp.Navigate(url))
 }
 
+// leave opens a page that need not stay.
+func (b *tab) leave(url string) {
+	b.Helper()
+	command(b, page.Navigate, page.NavigateParams{URL: url})
+}
+
 func (b *tab) click(selector string) {
 	b.Helper()
 	b.do(chromedp.Click(chromedp.CSS(selector)))
@@ -313,7 +324,12 @@ func (b *tab) press(selector string) {
 
 func (b *tab) signIn(password string) {
 	b.Helper()
-	b.do(chromedp.SetValue(chromedp.CSS("#username"), providertest.Username))
+	b.signInAs(providertest.Username, password)
+}
+
+func (b *tab) signInAs(username, password string) {
+	b.Helper()
+	b.do(chromedp.SetValue(chromedp.CSS("#username"), username))
 	b.do(chromedp.SendKeys(chromedp.CSS("#password"), password))
 	b.press("main form.fields button[type=submit]")
 }

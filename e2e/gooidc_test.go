@@ -2,6 +2,9 @@ package e2e
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/url"
 	"testing"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -100,4 +103,76 @@ func (p *provider) acceptedByAPI(t *testing.T, token *oauth2.Token) {
 	if accepted.Subject != providertest.UserID || accepted.ClientID != providertest.ClientID {
 		t.Errorf("the token is for %q at %q", accepted.Subject, accepted.ClientID)
 	}
+}
+
+// OpenID Connect Core §3.3: go-oidc takes the ID token of the authorization
+// endpoint, whose hashes are those of the access token and the code beside it, and
+// x/oauth2 exchanges the code.
+func TestGoOIDCHybrid(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, "")
+	p.apply(t, `clients:
+  - client_id: hybrid
+    client_secret: `+providertest.ClientSecret+`
+    redirect_uris: [https://app.example/callback]
+    response_types: [code id_token token]
+    grant_types: [authorization_code, implicit]
+`)
+	ctx := p.context(t)
+	issuer, err := oidc.NewProvider(ctx, p.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := &oauth2.Config{
+		ClientID: "hybrid", ClientSecret: providertest.ClientSecret,
+		Endpoint: issuer.Endpoint(), RedirectURL: providertest.RedirectURI, Scopes: []string{oidc.ScopeOpenID},
+	}
+	verifier := oauth2.GenerateVerifier()
+	address := config.AuthCodeURL("a-state", oidc.Nonce("a-nonce"), oauth2.S256ChallengeOption(verifier),
+		oauth2.SetAuthURLParam("response_type", "code id_token token"))
+	answer := fragment(t, p.SignIn(t, p.client(t), query(t, address)))
+
+	front, err := issuer.VerifierContext(ctx, &oidc.Config{ClientID: "hybrid"}).Verify(ctx, answer.Get("id_token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := front.VerifyAccessToken(answer.Get("access_token")); err != nil {
+		t.Errorf("at_hash: %v", err)
+	}
+	var hashes struct {
+		Code string `json:"c_hash"`
+	}
+	if err := front.Claims(&hashes); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(answer.Get("code")))
+	if want := base64.RawURLEncoding.EncodeToString(sum[:16]); hashes.Code != want {
+		t.Errorf("c_hash is %q, want %q", hashes.Code, want)
+	}
+	token, err := config.Exchange(ctx, answer.Get("code"), oauth2.VerifierOption(verifier))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, _ := token.Extra("id_token").(string)
+	back, err := issuer.VerifierContext(ctx, &oidc.Config{ClientID: "hybrid"}).Verify(ctx, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if front.Nonce != "a-nonce" || front.Subject != providertest.UserID || back.Subject != front.Subject || back.Nonce != front.Nonce {
+		t.Errorf("in front it is %+v, behind %+v", front, back)
+	}
+}
+
+// fragment is what a redirect's fragment says.
+func fragment(t *testing.T, res providertest.Response) url.Values {
+	t.Helper()
+	u, err := res.Location()
+	if err != nil {
+		t.Fatalf("status %d, body %q: %v", res.StatusCode, res.Body, err)
+	}
+	values, err := url.ParseQuery(u.EscapedFragment())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return values
 }

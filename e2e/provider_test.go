@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gatelodge/gatelodge/internal/pgtest"
@@ -29,32 +31,36 @@ type provider struct {
 }
 
 // newProvider starts a provider on a fresh SQLite file, or on the migrated
-// Postgres database. Ports, directory and data stay the same when it is started
-// again.
-func newProvider(t *testing.T, database string) *provider {
+// Postgres database, with further settings. Ports, directory and data stay the
+// same when it is started again.
+func newProvider(t *testing.T, database string, settings ...string) *provider {
 	t.Helper()
-	return newProviderThrough(t, database, database)
+	return newProviderThrough(t, database, database, settings...)
 }
 
 // newProviderThrough starts a provider that reaches the Postgres database by
 // another URL than we do.
-func newProviderThrough(t *testing.T, database, through string) *provider {
+func newProviderThrough(t *testing.T, database, through string, settings ...string) *provider {
 	t.Helper()
 	addr, ops := "localhost:"+freePort(t), "localhost:"+freePort(t)
+	issuer := "http://" + addr
+	if slices.ContainsFunc(settings, func(s string) bool { return strings.HasPrefix(s, "GATELODGE_HTTP_TLS") }) {
+		issuer = "https://" + addr
+	}
 	p := &provider{
-		Provider: providertest.At("http://" + addr),
+		Provider: providertest.At(issuer),
 		dir:      t.TempDir(),
 		ops:      "http://" + ops,
 		database: database,
-		env: []string{
-			"GATELODGE_ISSUER=http://" + addr,
+		env: append([]string{
+			"GATELODGE_ISSUER=" + issuer,
 			"GATELODGE_HTTP_ADDR=" + addr,
 			"GATELODGE_OPS_ADDR=" + ops,
 			"GATELODGE_SECRET=" + providertest.MasterSecret,
 			"DATABASE_URL=" + through,
 			// The cheapest hash that is argon2id: it is not what is tested.
 			"GATELODGE_PASSWORD_MEMORY_KIB=8", "GATELODGE_PASSWORD_TIME=1",
-		},
+		}, settings...),
 	}
 	fixtures, err := os.ReadFile("testdata/fixtures.yaml")
 	if err != nil {
@@ -150,4 +156,15 @@ func query(t *testing.T, raw string) url.Values {
 		t.Fatal(err)
 	}
 	return u.Query()
+}
+
+// everything are the settings of a provider that has all of it on, for clients on
+// this machine.
+func everything() []string {
+	return []string{
+		"GATELODGE_KEYS_ALGORITHMS=RS256,PS256,ES256,EdDSA",
+		"GATELODGE_ACCOUNTS_SIGN_UP=true",
+		"GATELODGE_REGISTRATION_POLICY=open", "GATELODGE_REGISTRATION_PER_NETWORK=1000",
+		"GATELODGE_OUTBOUND_ALLOW=127.0.0.0/8,::1/128", "GATELODGE_OUTBOUND_HTTP=true",
+	}
 }

@@ -1,0 +1,94 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/gatelodge/gatelodge/internal/providertest"
+)
+
+// OpenID Connect Core §3.1.2.1, prompt=select_account: two people are signed in in
+// one browser, and either can be chosen.
+func TestBrowserChoosesAnAccount(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, "")
+	p.apply(t, `users: [{sub: user-sam, username: sam, password: another password of Sam, name: Sam Other, email: sam@example.com}]`)
+	a, tab := newApp(t, p, nil), newTab(t)
+	tab.open(a.request())
+	tab.signIn(providertest.Password)
+	tab.click("button[value=allow]")
+	if got := a.person(t); got != providertest.UserID {
+		t.Errorf("the first is %v", got)
+	}
+
+	tab.open(a.request("prompt", "select_account"))
+	shows(t, "the choice of one", tab.text("main"), "Alex Sample", "Use another account")
+	tab.press("form[action='/login/switch'] button")
+	tab.signInAs("sam", "another password of Sam")
+	tab.click("button[value=allow]")
+	if got := a.person(t); got != "user-sam" {
+		t.Errorf("the second is %v", got)
+	}
+
+	for _, name := range []string{"Alex Sample", "Sam Other", "Alex Sample"} {
+		tab.open(a.request("prompt", "select_account"))
+		shows(t, "the choice of two", tab.text("main"), "Alex Sample", "Sam Other", "Use another account")
+		// Who was chosen last is first.
+		tab.click("form[action='/login/choose'] li:nth-child(2) button")
+		want := providertest.UserID
+		if name == "Sam Other" {
+			want = "user-sam"
+		}
+		if got := a.person(t); got != want {
+			t.Errorf("%s is %v", name, got)
+		}
+	}
+	tab.open(a.request())
+	if got := a.person(t); got != providertest.UserID {
+		t.Errorf("without a question it is %v", got)
+	}
+}
+
+// OpenID Connect Prompt Create: somebody new makes an account on the way, and is
+// signed in with it.
+func TestBrowserSignsUp(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, "", everything()...)
+	a := newApp(t, p, nil)
+	for email, begin := range map[string]func(*tab){
+		"from-the-sign-in-page@example.com": func(b *tab) {
+			b.open(a.request())
+			b.press("form[action='/sign-up/start'] button")
+		},
+		"at-the-wish-of-the-app@example.com": func(b *tab) { b.open(a.request("prompt", "create")) },
+	} {
+		t.Run(email, func(t *testing.T) {
+			tab := newTab(t)
+			begin(tab)
+			tab.signUp("Nina New", providertest.Username, "a long password of Nina")
+			shows(t, "sign-up page", tab.text("[role=alert]"), "There is an account with that email already")
+			tab.signUp("Nina New", email, "a long password of Nina")
+			tab.click("button[value=allow]")
+			tokens := a.tokens(t)
+			if person := p.Bearer(t, "/userinfo", tokens.Get("access_token")).JSON(t); person["name"] != "Nina New" || person["email"] != email {
+				t.Errorf("userinfo is %v", person)
+			}
+			later := newTab(t)
+			later.open(a.request())
+			later.signInAs(email, "a long password of Nina")
+			_, claims := providertest.JWT(t, tokens.Get("id_token"))
+			if got := a.person(t); got != claims["sub"] {
+				t.Errorf("later it is %v", got)
+			}
+		})
+	}
+}
+
+func (b *tab) signUp(name, email, password string) {
+	b.Helper()
+	b.do(chromedp.SetValue(chromedp.CSS("#name"), name))
+	b.do(chromedp.SetValue(chromedp.CSS("#email"), email))
+	b.do(chromedp.SetValue(chromedp.CSS("#password"), password))
+	b.press("form[action='/sign-up'] button[type=submit]")
+}
