@@ -1,0 +1,26 @@
+package client
+
+import (
+	"net/url"
+
+	consentui "github.com/gatelodge/gatelodge/consent-ui"
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// Page is the client as the pages show it: under its id if it has no name, with
+// its logo from an address of ours. No client is shown as one that is not known.
+func Page(c *storage.Client) consentui.Client {
+	if c == nil {
+		return consentui.Client{}
+	}
+	m := c.Metadata
+	name := m.ClientName
+	if name == "" {
+		name = c.ID
+	}
+	shown := consentui.Client{Name: name, URI: m.ClientURI, PolicyURI: m.PolicyURI, TosURI: m.TosURI}
+	if m.LogoURI != "" {
+		shown.LogoURI = "/logo/" + url.PathEscape(c.ID)
+	}
+	return shown
+}
