@@ -26,6 +26,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/engine"
 	"github.com/gatelodge/gatelodge/provider/keys"
 	"github.com/gatelodge/gatelodge/provider/logo"
+	"github.com/gatelodge/gatelodge/provider/logout"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/outbound"
 	"github.com/gatelodge/gatelodge/provider/register"
@@ -52,8 +53,16 @@ type Deps struct {
 	Dev bool
 }
 
-// New returns the handler of everything that is public.
-func New(d Deps) (http.Handler, error) {
+// Provider is the handler of everything that is public, and what works beside it.
+type Provider struct {
+	http.Handler
+	// Logouts tells clients of the end of sessions, as long as whoever runs the
+	// provider runs it.
+	Logouts *logout.Deliverer
+}
+
+// New returns the provider.
+func New(d Deps) (*Provider, error) {
 	issuer := d.Config.Issuer
 	location, err := url.Parse(issuer)
 	if err != nil {
@@ -80,6 +89,9 @@ func New(d Deps) (http.Handler, error) {
 		Authenticator: authenticator, Keys: d.Keys, ClientKeys: clientKeys, Secrets: d.Secrets, Now: d.Now,
 	})
 	tokens := &accesstoken.Verifier{Issuer: issuer, Keys: d.Keys, Reader: directory, Now: d.Now}
+	cookies := &session.Cookies{
+		Secure: location.Scheme == "https", Key: d.Secrets.For("device cookie"), Now: d.Now,
+	}
 	authorization := &authorize.Handler{
 		Issuer: issuer, Store: d.Store, Directory: directory, Engine: protocol, Keys: d.Keys,
 		RequestObjects: &requestobject.Resolver{
@@ -87,9 +99,7 @@ func New(d Deps) (http.Handler, error) {
 		},
 		Implicit:      d.Config.Grants.Implicit,
 		Authenticator: authenticator, Pages: pages, Network: network, Dev: d.Dev, Now: d.Now,
-		Cookies: &session.Cookies{
-			Secure: location.Scheme == "https", Key: d.Secrets.For("device cookie"), Now: d.Now,
-		},
+		Cookies:         cookies,
 		Pending:         d.Secrets.For("pending authorization requests"),
 		PendingLifetime: d.Config.Lifetimes.Request,
 		SessionLifetime: d.Config.Lifetimes.Session,
@@ -106,7 +116,10 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return routes(d, pages, endpoints{
+	logouts := logout.NewDeliverer(logout.Config{
+		Issuer: issuer, Outbox: d.Store, Poster: d.Outbound, Keys: d.Keys, ClientKeys: clientKeys, Log: d.Log, Now: d.Now,
+	})
+	return &Provider{Logouts: logouts, Handler: routes(d, pages, endpoints{
 		authorize: authorization,
 		token: &token.Handler{
 			Engine: protocol, Store: d.Store, Directory: directory, ClientAuth: clientAuth,
@@ -115,10 +128,16 @@ func New(d Deps) (http.Handler, error) {
 		userinfo: &userinfo.Handler{
 			Issuer: issuer, Tokens: tokens, Directory: directory, Keys: d.Keys, ClientKeys: clientKeys,
 		},
-		register:  registration,
+		register: registration,
+		logout: &logout.Handler{
+			Issuer: issuer, Store: d.Store, Directory: directory, Keys: d.Keys, Cookies: cookies, Pages: pages,
+			Deliverer: logouts, Dev: d.Dev, Now: d.Now,
+			Pending:         d.Secrets.For("pending logout requests"),
+			PendingLifetime: d.Config.Lifetimes.Request,
+		},
 		discovery: documents,
 		logo:      &logo.Handler{Directory: directory, Calls: d.Outbound},
-	}), nil
+	})}, nil
 }
 
 // registrationOf returns the endpoints of registration, nil if it is closed.
@@ -210,5 +229,11 @@ func metadata(issuer string, protocol *engine.Engine, authorization *authorize.H
 		RevocationEndpointAuthMethods:              withPublic,
 		RevocationEndpointAuthSigningAlgValues:     clientauth.Algorithms(),
 		AuthorizationResponseIssParameterSupported: true,
+		EndSessionEndpoint:                         issuer + "/end_session",
+		CheckSessionIframe:                         issuer + "/check_session",
+		FrontchannelLogoutSupported:                true,
+		FrontchannelLogoutSessionSupported:         true,
+		BackchannelLogoutSupported:                 true,
+		BackchannelLogoutSessionSupported:          true,
 	}
 }

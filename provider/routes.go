@@ -10,6 +10,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/authorize"
 	"github.com/gatelodge/gatelodge/provider/discovery"
 	"github.com/gatelodge/gatelodge/provider/logo"
+	"github.com/gatelodge/gatelodge/provider/logout"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/register"
 	"github.com/gatelodge/gatelodge/provider/token"
@@ -23,6 +24,7 @@ type endpoints struct {
 	userinfo  *userinfo.Handler
 	register  *register.Handler // nil if registration is closed
 	authorize *authorize.Handler
+	logout    *logout.Handler
 	logo      *logo.Handler
 }
 
@@ -51,7 +53,9 @@ func routes(d Deps, pages *consentui.Pages, e endpoints) http.Handler {
 	// The front channel: the browser, the person, the session.
 	//   GET, POST /authorize      POST /login, /login/switch, /login/choose,
 	//   /sign-up/start, /sign-up, /consent
+	//   GET, POST /end_session      GET, POST /logout      GET /check_session
 	e.authorize.Routes(r)
+	e.logout.Routes(r)
 	// What the pages show: GET /logo/{client_id}, /static/*
 	e.logo.Routes(r)
 	r.Get("/static/*", pages.Static().ServeHTTP)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"syscall"
 	"time"
 
@@ -87,7 +88,13 @@ func (p *process) serve(ctx context.Context, before hook) error {
 	start(front, public, failed)
 	start(ops, private, failed)
 
-	if err = p.open(ctx, entrance, cleaner, before); err == nil {
+	deliver, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var delivering sync.WaitGroup
+	handler, err := p.open(ctx, entrance, cleaner, before)
+	if err == nil {
+		delivering.Go(func() { handler.Logouts.Run(deliver) })
+		handler.Logouts.Kick() // what the last process has left
 		state.serving.Store(true)
 		select {
 		case err = <-failed:
@@ -101,31 +108,33 @@ func (p *process) serve(ctx context.Context, before hook) error {
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	err = errors.Join(err, front.Shutdown(finish), ops.Close())
+	stop()
+	delivering.Wait()
 	cleaner.wait()
 	return err
 }
 
-// open opens the entrance once the database is ready. It fails as the context
-// does when that ends before.
-func (p *process) open(ctx context.Context, e *entrance, c *cleaner, before hook) error {
+// open opens the entrance to the provider once the database is ready. It fails as
+// the context does when that ends before.
+func (p *process) open(ctx context.Context, e *entrance, c *cleaner, before hook) (*provider.Provider, error) {
 	if err := p.waitUntilPrepared(ctx, e); err != nil {
-		return err
+		return nil, err
 	}
 	handler, err := provider.New(provider.Deps{
 		Config: p.config, Store: p.db, Keys: p.keys, Secrets: p.secrets, Hasher: p.hasher,
 		Outbound: p.calls, Log: p.log, Now: now, Dev: p.mode == config.Dev,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if before != nil {
 		if err := before(ctx); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	e.open(c.after(handler))
+	e.open(c.after(handler.Logouts.After(handler)))
 	p.log.InfoContext(ctx, "serving", slog.String("issuer", p.config.Issuer), slog.String("addr", p.config.HTTP.Addr))
-	return nil
+	return handler, nil
 }
 
 // waitUntilPrepared waits for a database that does not answer. It fails with

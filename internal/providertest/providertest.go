@@ -17,6 +17,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/account"
 	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/keys"
+	"github.com/gatelodge/gatelodge/provider/logout"
 	"github.com/gatelodge/gatelodge/provider/outbound"
 	"github.com/gatelodge/gatelodge/provider/secret"
 	"github.com/gatelodge/gatelodge/storage"
@@ -47,6 +48,9 @@ type Provider struct {
 	Keys    *keys.Ring
 	Clock   *Clock
 	Config  *config.Config
+	Logouts *logout.Deliverer
+	// StopLogouts ends the delivery of logouts by itself.
+	StopLogouts func()
 }
 
 // At returns a provider that another process serves at the URL, with the same
@@ -145,7 +149,8 @@ func New(t testing.TB, o Options) *Provider {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Server.Config.Handler = handler
+	p.Server.Config.Handler, p.Logouts = handler, handler.Logouts
+	p.runLogouts()
 	if o.TLS {
 		p.StartTLS()
 	} else {
@@ -153,10 +158,22 @@ func New(t testing.TB, o Options) *Provider {
 	}
 	t.Cleanup(func() {
 		p.Close()
+		p.StopLogouts()
 		_ = p.Keys.Close()
 		_ = calls.Close()
 	})
 	return p
+}
+
+// runLogouts delivers logouts beside the requests.
+func (p *Provider) runLogouts() {
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { p.Logouts.Run(ctx) })
+	p.StopLogouts = func() {
+		stop()
+		running.Wait()
+	}
 }
 
 // Secrets returns the keys of master secrets, the current one first.

@@ -138,7 +138,8 @@ func TestStorageKnowsNoProtocol(t *testing.T) {
 func TestEndpointsDoNotKnowEachOther(t *testing.T) {
 	t.Parallel()
 	endpoints := []string{
-		"provider/authorize", "provider/discovery", "provider/logo", "provider/register", "provider/token", "provider/userinfo",
+		"provider/authorize", "provider/discovery", "provider/logo", "provider/logout", "provider/register",
+		"provider/token", "provider/userinfo",
 	}
 	refuse(t, reached, func(p, imported string) bool {
 		return slices.Contains(endpoints, p) && slices.Contains(endpoints, strings.TrimPrefix(imported, module))

@@ -62,6 +62,12 @@ type Metadata struct {
 	RequestParameterSupported                  bool                 `json:"request_parameter_supported"`
 	RequestURIParameterSupported               bool                 `json:"request_uri_parameter_supported"`
 	RequireRequestURIRegistration              bool                 `json:"require_request_uri_registration"`
+	EndSessionEndpoint                         string               `json:"end_session_endpoint"`
+	CheckSessionIframe                         string               `json:"check_session_iframe"`
+	FrontchannelLogoutSupported                bool                 `json:"frontchannel_logout_supported"`
+	FrontchannelLogoutSessionSupported         bool                 `json:"frontchannel_logout_session_supported"`
+	BackchannelLogoutSupported                 bool                 `json:"backchannel_logout_supported"`
+	BackchannelLogoutSessionSupported          bool                 `json:"backchannel_logout_session_supported"`
 }
 
 // Keys are the public keys.
