@@ -181,6 +181,40 @@ func TestLostAnswerIsAskedForAgain(t *testing.T) {
 	}
 }
 
+// The end of a session tells the same clients when it is sent again.
+func TestLostAnswerOfAnEndIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	proxy := newProxy(t, pgtest.NewDatabase(t))
+	db := open(t, postgres.Config{URL: proxy.url})
+	now := time.Now()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(db.SaveUser(t.Context(), storage.User{ID: "user", CreatedAt: now, UpdatedAt: now}))
+	must(db.SaveClient(t.Context(), storage.Client{ID: "client", CreatedAt: now, UpdatedAt: now, Metadata: storage.ClientMetadata{
+		BackchannelLogoutURI: "https://client.example/back", FrontchannelLogoutURI: "https://client.example/front",
+	}}))
+	must(db.Apply(t.Context(), storage.Write{
+		Key: rand.Text(), Now: now,
+		Session:       &storage.Session{ID: "session", UserID: "user", Hash: storage.HashOf("token"), AuthTime: now, CreatedAt: now, ExpiresAt: now},
+		SessionClient: &storage.SessionClient{SessionID: "session", ClientID: "client", SID: "sid", CreatedAt: now},
+	}))
+	proxy.onAnswer(func([]byte) bool { proxy.pass(); return false })
+	out, err := db.EndSessions(t.Context(), []string{"session"}, now)
+	must(err)
+	if len(out) != 1 || out[0].SID != "sid" {
+		t.Errorf("got %v, want the client", out)
+	}
+	notices, _, err := db.TakeLogoutNotices(t.Context(), now, now.Add(time.Minute), 10)
+	must(err)
+	if len(notices) != 1 {
+		t.Errorf("got %d notices, want 1", len(notices))
+	}
+}
+
 // A client that hangs up while its write is under way neither stops it nor costs
 // the connection.
 func TestHangUpDoesNotCancelAWrite(t *testing.T) {

@@ -9,10 +9,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
 
 	"github.com/gatelodge/gatelodge/internal/pgtest"
+	"github.com/gatelodge/gatelodge/migrations"
 	"github.com/gatelodge/gatelodge/storage"
 	"github.com/gatelodge/gatelodge/storage/postgres"
+	"github.com/gatelodge/gatelodge/storage/storagetest"
 )
 
 // Nodes that start at once on an empty database all find it migrated, also when
@@ -65,6 +69,33 @@ func TestMigrationCutShortIsRunAgain(t *testing.T) {
 	isMigrated(t, db, false)
 	migrate(t, db)
 	isMigrated(t, db, true)
+}
+
+// Records of the first release are read as they were meant, and people who are
+// there already get a salt each.
+func TestRecordsOfTheFirstSchemaStayValid(t *testing.T) {
+	t.Parallel()
+	url := pgtest.NewEmptyDatabase(t)
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conns := stdlib.OpenDB(*config)
+	defer conns.Close()
+	first, err := goose.NewProvider(goose.DialectPostgres, conns, migrations.Postgres)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.UpTo(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	records := storagetest.FirstRecords("timestamptz '2031-02-03 04:05:06Z'", "'{}'", "sha256('')")
+	if _, err := conns.ExecContext(t.Context(), records); err != nil {
+		t.Fatal(err)
+	}
+	db := open(t, postgres.Config{URL: url})
+	migrate(t, db)
+	storagetest.CheckFirstRecords(t, db)
 }
 
 func isMigrated(t *testing.T, db *postgres.DB, want bool) {

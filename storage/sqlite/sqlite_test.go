@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pressly/goose/v3"
+
+	"github.com/gatelodge/gatelodge/migrations"
 	"github.com/gatelodge/gatelodge/storage"
 	"github.com/gatelodge/gatelodge/storage/sqlite"
 	"github.com/gatelodge/gatelodge/storage/storagetest"
@@ -103,6 +107,29 @@ func TestProcessesMigrateAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// Records of the first release are read as they were meant, and people who are
+// there already get a salt each.
+func TestRecordsOfTheFirstSchemaStayValid(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "gatelodge.db")
+	conns, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conns.Close()
+	first, err := goose.NewProvider(goose.DialectSQLite3, conns, migrations.SQLite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.UpTo(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conns.ExecContext(t.Context(), storagetest.FirstRecords("1927857906000000", "'[]'", "randomblob(32)")); err != nil {
+		t.Fatal(err)
+	}
+	storagetest.CheckFirstRecords(t, open(t, path))
 }
 
 func TestEmptyFileIsNotMigrated(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 )
 
 // Bench measures what an exchange of a code asks of an empty store: the write that
-// creates the grant, the read, and the write that redeems, each by parallel
-// requests.
+// creates the grant, in a session or not, the read, and the write that redeems,
+// each by parallel requests.
 func Bench(b *testing.B, store storage.Store) {
 	b.Helper()
 	s := &suite{Store: store, client: newClient("client"), user: newUser("user")}
@@ -32,6 +32,15 @@ func Bench(b *testing.B, store storage.Store) {
 			Key: rand.Text(), Now: now, Redeem: s.redeem(w.Code), Refresh: newRefresh(w.Grant),
 		})
 	}
+	b.Run("authorize", func(b *testing.B) {
+		writes := s.newWrites(b.N)
+		for i := range writes {
+			session := newSession(s.user.ID)
+			must(create(write(storage.Write{Session: session})))
+			writes[i].Verified = s.verifiedIn(session)
+		}
+		parallel(b, writes, create)
+	})
 	b.Run("create", func(b *testing.B) { parallel(b, s.newWrites(b.N), create) })
 	for name, f := range map[string]func(storage.Write) error{"read": read, "redeem": redeem} {
 		b.Run(name, func(b *testing.B) {
