@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // module is one module of the suite.
@@ -87,7 +89,7 @@ func TestModules(t *testing.T) {
 	for _, m := range modules() {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			for plan := range strings.FieldsSeq(listed(t)[m.name]) {
+			for plan := range strings.FieldsSeq(m.plans) {
 				for _, v := range variants(plan) {
 					t.Run(v.name, func(t *testing.T) {
 						t.Parallel()
@@ -102,23 +104,6 @@ func TestModules(t *testing.T) {
 //go:embed modules.txt
 var list string
 
-// listed are the plans of the modules in modules.txt.
-func listed(t *testing.T) map[string]string {
-	t.Helper()
-	plans := map[string]string{}
-	for line := range strings.Lines(list) {
-		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		fields := strings.Split(line, " | ")
-		if len(fields) != 3 {
-			t.Fatalf("modules.txt: %q", line)
-		}
-		plans[fields[0]] = fields[1]
-	}
-	return plans
-}
-
 // Every module has a test, in each profile that it belongs to.
 func TestEveryModuleHasATest(t *testing.T) {
 	t.Parallel()
@@ -129,11 +114,18 @@ func TestEveryModuleHasATest(t *testing.T) {
 		}
 		tested[m.name] = m.plans
 	}
-	for name, plans := range listed(t) {
-		for plan := range strings.FieldsSeq(plans) {
-			if !slices.Contains(strings.Fields(tested[name]), plan) {
-				t.Errorf("%s has no test in %s", name, plan)
-			}
+	listed := map[string]string{}
+	for line := range strings.Lines(list) {
+		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
+			continue
 		}
+		fields := strings.Split(line, " | ")
+		if len(fields) != 3 {
+			t.Fatalf("modules.txt: %q", line)
+		}
+		listed[fields[0]] = fields[1]
+	}
+	if diff := cmp.Diff(listed, tested); diff != "" {
+		t.Errorf("the plans of the modules (-listed +tested):\n%s", diff)
 	}
 }
