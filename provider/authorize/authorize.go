@@ -182,7 +182,7 @@ func (h *Handler) authorizePost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	redirect(w, h.Issuer+"/authorize?"+form.Encode())
+	web.SeeOther(w, h.Issuer+"/authorize?"+form.Encode())
 	return nil
 }
 

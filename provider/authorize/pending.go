@@ -1,7 +1,6 @@
 package authorize
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -42,28 +41,17 @@ func (h *Handler) seal(w http.ResponseWriter, r *http.Request, f *flow, p pendin
 	if err != nil {
 		return "", err
 	}
-	browser := h.Cookies.BindBrowser(w, r)
-	return base64.RawURLEncoding.EncodeToString(h.Pending.Seal(plain, []byte(browser))), nil
+	return h.Cookies.Seal(w, r, h.Pending, plain), nil
 }
 
 // unseal opens what seal made for this browser.
 func (h *Handler) unseal(r *http.Request, sealed string) (pending, error) {
-	raw, err := base64.RawURLEncoding.DecodeString(sealed)
-	if err != nil {
+	var p pending
+	plain, err := h.Cookies.Open(r, h.Pending, sealed)
+	if err != nil || json.Unmarshal(plain, &p) != nil || h.Now().Sub(p.Started) > h.PendingLifetime {
 		return pending{}, expired()
 	}
-	for _, binding := range h.Cookies.Bindings(r) {
-		plain, err := h.Pending.Open(raw, []byte(binding))
-		if err != nil {
-			continue
-		}
-		var p pending
-		if err := json.Unmarshal(plain, &p); err != nil || h.Now().Sub(p.Started) > h.PendingLifetime {
-			return pending{}, expired()
-		}
-		return p, nil
-	}
-	return pending{}, expired()
+	return p, nil
 }
 
 // resume takes up the flow that a page of ours carries, with the people who are

@@ -10,6 +10,7 @@ import (
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
+	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -28,35 +29,23 @@ func (h *Handler) answer(w http.ResponseWriter, f *flow, parameters url.Values) 
 	case oauth.FormPost:
 		return h.Pages.Render(w, http.StatusOK, formPost(f, parameters))
 	case oauth.Fragment:
-		redirect(w, request.RedirectURI+"#"+parameters.Encode())
+		web.SeeOther(w, request.RedirectURI+"#"+parameters.Encode())
 	default:
 		separator := "?"
 		if strings.Contains(request.RedirectURI, "?") {
 			separator = "&"
 		}
-		redirect(w, request.RedirectURI+separator+parameters.Encode())
+		web.SeeOther(w, request.RedirectURI+separator+parameters.Encode())
 	}
 	return nil
 }
 
 func formPost(f *flow, parameters url.Values) consentui.FormPost {
-	page := consentui.FormPost{Client: pageClient(f.client), Action: f.request.RedirectURI}
+	page := consentui.FormPost{Client: client.Page(f.client), Action: f.request.RedirectURI}
 	for _, name := range slices.Sorted(maps.Keys(parameters)) {
 		page.Parameters = append(page.Parameters, consentui.Parameter{Name: name, Value: parameters.Get(name)})
 	}
 	return page
-}
-
-// redirect sends the browser on with a GET, [RFC 9700 §4.12], and no body that
-// would repeat the address.
-//
-// [RFC 9700 §4.12]: https://www.rfc-editor.org/rfc/rfc9700#section-4.12
-func redirect(w http.ResponseWriter, location string) {
-	header := w.Header()
-	header.Set("Location", location)
-	header.Set("Cache-Control", "no-store")
-	header.Set("Referrer-Policy", "no-referrer")
-	w.WriteHeader(http.StatusSeeOther)
 }
 
 // refuse sends an error to the client, [RFC 6749 §4.1.2.1]. What is our fault
@@ -109,25 +98,4 @@ func devDetail(e *oauth.Error, clientID string) *consentui.DevDetail {
 		d.ClientID, d.RedirectURI, d.Registered = m.client.ID, m.received, m.client.Metadata.RedirectURIs
 	}
 	return d
-}
-
-func pageClient(c *storage.Client) consentui.Client {
-	m := c.Metadata
-	name := m.ClientName
-	if name == "" {
-		name = c.ID
-	}
-	shown := consentui.Client{Name: name, URI: m.ClientURI, PolicyURI: m.PolicyURI, TosURI: m.TosURI}
-	if m.LogoURI != "" {
-		shown.LogoURI = "/logo/" + url.PathEscape(c.ID)
-	}
-	return shown
-}
-
-func pagePerson(u *storage.User) consentui.Person {
-	p := consentui.Person{Name: u.Claims.Name, Identifier: u.Claims.Email}
-	if p.Identifier == "" {
-		p.Identifier = u.Claims.PreferredUsername
-	}
-	return p
 }

@@ -8,6 +8,7 @@ import (
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/account"
+	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 )
 
@@ -18,7 +19,7 @@ func (h *Handler) showSignUp(w http.ResponseWriter, r *http.Request, f *flow, pa
 	if err != nil {
 		return err
 	}
-	page.Client, page.Request, page.RedirectURI = pageClient(f.client), sealed, f.request.RedirectURI
+	page.Client, page.Request, page.RedirectURI = client.Page(f.client), sealed, f.request.RedirectURI
 	status := http.StatusOK
 	switch page.Problem {
 	case consentui.ProblemNone:

@@ -9,6 +9,7 @@ import (
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/account"
+	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/session"
 	"github.com/gatelodge/gatelodge/storage"
@@ -22,7 +23,7 @@ func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, f *flow, ide
 		return err
 	}
 	page := consentui.Login{
-		Client: pageClient(f.client), Request: sealed, RedirectURI: f.request.RedirectURI,
+		Client: client.Page(f.client), Request: sealed, RedirectURI: f.request.RedirectURI,
 		Identifier: identifier, Problem: problem,
 		Again: problem == consentui.ProblemNone && f.who != nil && f.expected(), SignUp: h.Registrar != nil,
 	}
@@ -44,7 +45,7 @@ func loginStatus(problem consentui.Problem) int {
 // else the request's login_hint.
 func (f *flow) loginHint() string {
 	if f.who != nil && f.expected() {
-		return pagePerson(&f.who.User).Identifier
+		return account.Page(&f.who.User).Identifier
 	}
 	return f.request.LoginHint
 }
@@ -131,9 +132,9 @@ func (h *Handler) showChoose(w http.ResponseWriter, r *http.Request, f *flow) er
 	if err != nil {
 		return err
 	}
-	page := consentui.Choose{Client: pageClient(f.client), Request: sealed, RedirectURI: f.request.RedirectURI}
+	page := consentui.Choose{Client: client.Page(f.client), Request: sealed, RedirectURI: f.request.RedirectURI}
 	for _, p := range f.people {
-		page.Accounts = append(page.Accounts, consentui.Account{Person: pagePerson(&p.User), Value: p.User.ID})
+		page.Accounts = append(page.Accounts, consentui.Account{Person: account.Page(&p.User), Value: p.User.ID})
 	}
 	return h.Pages.Render(w, http.StatusOK, page)
 }
@@ -178,8 +179,8 @@ func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request, f *flow) e
 		return err
 	}
 	page := consentui.Consent{
-		Client: pageClient(f.client), Request: sealed, RedirectURI: f.request.RedirectURI,
-		Person: pagePerson(&f.who.User),
+		Client: client.Page(f.client), Request: sealed, RedirectURI: f.request.RedirectURI,
+		Person: account.Page(&f.who.User),
 	}
 	for _, scope := range f.asked() {
 		page.Scopes = append(page.Scopes, consentui.Scope{
