@@ -34,6 +34,18 @@ func TestRoundTrips(t *testing.T) {
 	}
 
 	within("authorize with a live session and remembered consent", 2, func() { wantCode(t, p.Authorize(t, browser, params())) })
+	p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) {
+		m.ResponseTypes = append(m.ResponseTypes, "code id_token token")
+		m.GrantTypes = append(m.GrantTypes, "implicit")
+		m.SubjectType, m.BackchannelLogoutURI = "pairwise", "https://app.example/logout"
+	})
+	wantCode(t, p.Authorize(t, browser, params()))
+	within("a hybrid response to a pairwise client that asks for claims", 2, func() {
+		res := p.Authorize(t, browser, params("response_type", "code id_token token", "claims", `{"id_token":{"email":null}}`))
+		if _, answer := res.Answer(t); answer.Get("id_token") == "" {
+			t.Errorf("no ID token: %v", answer)
+		}
+	})
 	within("a refusal", 1, func() { wantError(t, p.Authorize(t, browser, params("max_age", "x")), "invalid_request") })
 	var sealed string
 	within("the sign-in page", 0, func() { sealed = wantLogin(t, p.Authorize(t, stranger, params())) })
