@@ -31,7 +31,6 @@ func TestSessionIsNotFixed(t *testing.T) {
 // Each sign-in has a token of its own, and ends the one that the person had in the
 // browser.
 func TestSignInReplacesTheSession(t *testing.T) {
-	t.Skip("until the sign-in proves the browser's session anew")
 	t.Parallel()
 	p := newProvider(t)
 	browser, copied, elsewhere := signedIn(t, p), providertest.Browser(t), signedIn(t, p)

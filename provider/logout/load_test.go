@@ -42,9 +42,6 @@ func (s *slowly) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // than a few at once, and calls each of them once.
 func TestThousandClientsDoNotSlowSignIns(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("makes a thousand clients")
-	}
 	const clients, parallel = 1000, 8
 	o := providertest.Options{Configure: func(c *config.Config) {
 		c.Outbound.HTTP, c.Outbound.Allow = true, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
