@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/secret"
 )
 
@@ -132,8 +133,8 @@ func (c *Config) checkLifetime(name string, d time.Duration) {
 
 func (c *Config) checkKeys() {
 	for _, algorithm := range c.Keys.Algorithms {
-		c.require(slices.Contains([]string{"RS256", "ES256", "PS256", "EdDSA"}, algorithm), "keys.algorithms",
-			"must be of RS256, ES256, PS256 and EdDSA, has %q", algorithm)
+		c.require(slices.Contains(oauth.SigningAlgorithms(), algorithm), "keys.algorithms",
+			"must be of %s, has %q", strings.Join(oauth.SigningAlgorithms(), ", "), algorithm)
 	}
 	// OpenID Connect Core §15.1 asks for RS256; our access tokens use ES256.
 	c.require(slices.Contains(c.Keys.Algorithms, "RS256") && slices.Contains(c.Keys.Algorithms, "ES256"),

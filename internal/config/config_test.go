@@ -151,7 +151,7 @@ log: {format: xml}
 		`lifetimes.code: must be at most 10m, is 20m0s (config.yaml:8)`,
 		`lifetimes.refresh_token: must not be longer than lifetimes.grant, 2160h0m0s, is 9999h0m0s (config.yaml:8)`,
 		`refresh.grace: must be between 0s and 10m, is -1s (config.yaml:9)`,
-		`keys.algorithms: must be of RS256, ES256, PS256 and EdDSA, has "HS256" (config.yaml:10)`,
+		`keys.algorithms: must be of RS256, PS256, ES256, EdDSA, has "HS256" (config.yaml:10)`,
 		`keys.algorithms: must have RS256 and ES256, is [RS256 HS256] (config.yaml:10)`,
 		`keys.rotate_every: must be at least 24h, is 1h0m0s (config.yaml:10)`,
 		`password.time: must be at least 1, is 0 (config.yaml:11)`,

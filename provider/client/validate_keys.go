@@ -6,22 +6,9 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/storage"
 )
-
-// signatures are the algorithms that clients can sign with. There is
-// no "none", and none of HMAC: of client secrets, only hashes are kept.
-func signatures() []string { return []string{"RS256", "PS256", "ES256", "EdDSA"} }
-
-// KeyManagement are the algorithms of the keys that are encrypted to, for discovery.
-func KeyManagement() []string {
-	return []string{"RSA-OAEP", "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A256KW"}
-}
-
-// ContentEncryption are the algorithms of what is encrypted, for discovery.
-func ContentEncryption() []string {
-	return []string{"A128CBC-HS256", "A256CBC-HS512", "A128GCM", "A256GCM"}
-}
 
 // keys checks that a client whose keys are needed has some, and only public ones.
 func (v *validation) keys(m storage.ClientMetadata) {
@@ -79,8 +66,8 @@ func (v *validation) algorithms(m storage.ClientMetadata, p Policy) {
 	}{
 		{"id_token_signed_response_alg", m.IDTokenSignedResponseAlg, p.Signing},
 		{"userinfo_signed_response_alg", m.UserinfoSignedResponseAlg, p.Signing},
-		{"request_object_signing_alg", m.RequestObjectSigningAlg, signatures()},
-		{"token_endpoint_auth_signing_alg", m.TokenEndpointAuthSigningAlg, signatures()},
+		{"request_object_signing_alg", m.RequestObjectSigningAlg, oauth.SigningAlgorithms()},
+		{"token_endpoint_auth_signing_alg", m.TokenEndpointAuthSigningAlg, oauth.SigningAlgorithms()},
 	} {
 		v.oneOf(alg.member, alg.value, orNone(alg.allowed)...)
 	}
@@ -89,8 +76,8 @@ func (v *validation) algorithms(m storage.ClientMetadata, p Policy) {
 		{"userinfo_encrypted_response_", m.UserinfoEncryptedResponseAlg, m.UserinfoEncryptedResponseEnc},
 		{"request_object_encryption_", m.RequestObjectEncryptionAlg, m.RequestObjectEncryptionEnc},
 	} {
-		v.oneOf(e.member+"alg", e.alg, orNone(KeyManagement())...)
-		v.oneOf(e.member+"enc", e.enc, orNone(ContentEncryption())...)
+		v.oneOf(e.member+"alg", e.alg, orNone(oauth.KeyManagementAlgorithms())...)
+		v.oneOf(e.member+"enc", e.enc, orNone(oauth.ContentEncryptionAlgorithms())...)
 		if e.enc != "" && e.alg == "" {
 			v.fault(e.member+"enc", "", "must not be without "+e.member+"alg")
 		}

@@ -15,9 +15,6 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-// Algorithms are those that a client may sign assertions with.
-func Algorithms() []string { return []string{"RS256", "PS256", "ES256", "EdDSA"} }
-
 const (
 	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 	// maxLife bounds how long the jti of an assertion must be remembered.
@@ -73,8 +70,8 @@ func fromAssertion(form url.Values) (Credentials, error) {
 }
 
 func parse(assertion string) (*jose.JSONWebSignature, error) {
-	accepted := make([]jose.SignatureAlgorithm, 0, len(Algorithms()))
-	for _, alg := range Algorithms() {
+	accepted := make([]jose.SignatureAlgorithm, 0, len(oauth.SigningAlgorithms()))
+	for _, alg := range oauth.SigningAlgorithms() {
 		accepted = append(accepted, jose.SignatureAlgorithm(alg))
 	}
 	return jose.ParseSignedCompact(assertion, accepted)
@@ -123,7 +120,7 @@ func seconds(s float64) time.Time { return time.UnixMicro(int64(s * 1e6)).UTC() 
 // fetched are the client's to mend: it is refused, while an outage of ours is none
 // of its business.
 func (a *Authenticator) verify(ctx context.Context, assertion string, c *storage.Client) ([]byte, error) {
-	algorithms := Algorithms()
+	algorithms := oauth.SigningAlgorithms()
 	if alg := c.Metadata.TokenEndpointAuthSigningAlg; alg != "" {
 		algorithms = []string{alg}
 	}

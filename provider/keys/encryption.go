@@ -3,10 +3,13 @@ package keys
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/gatelodge/gatelodge/provider/oauth"
 )
 
 // The keys that others encrypt to us with, by the name of their Algorithm. Each is
@@ -19,32 +22,18 @@ const (
 // encryptions are the keys to decrypt with that each ring has.
 func encryptions() []string { return []string{rsaEncryption, ecEncryption} }
 
-// The algorithms of [RFC 7518 §4.1] and [RFC 7518 §5.1] that we take. RSA1_5 is
-// not among them: it cannot be decrypted without telling something of the key.
-//
-// [RFC 7518 §4.1]: https://www.rfc-editor.org/rfc/rfc7518#section-4.1
-// [RFC 7518 §5.1]: https://www.rfc-editor.org/rfc/rfc7518#section-5.1
+// The algorithms that are accepted, for go-jose.
 //
 //nolint:gochecknoglobals // do not change
 var (
-	encryptionAlgorithms = []jose.KeyAlgorithm{
-		jose.RSA_OAEP, jose.RSA_OAEP_256, jose.ECDH_ES, jose.ECDH_ES_A128KW, jose.ECDH_ES_A256KW,
-	}
-	contentAlgorithms = []jose.ContentEncryption{
-		jose.A128CBC_HS256, jose.A256CBC_HS512, jose.A128GCM, jose.A256GCM,
-	}
+	keyManagement     = named[jose.KeyAlgorithm](oauth.KeyManagementAlgorithms())
+	contentEncryption = named[jose.ContentEncryption](oauth.ContentEncryptionAlgorithms())
 )
 
-// EncryptionAlgorithms returns the values of "alg" that [Ring.Decrypt] takes.
-func (*Ring) EncryptionAlgorithms() []string { return texts(encryptionAlgorithms) }
-
-// ContentAlgorithms returns the values of "enc" that [Ring.Decrypt] takes.
-func (*Ring) ContentAlgorithms() []string { return texts(contentAlgorithms) }
-
-func texts[T ~string](values []T) []string {
-	list := make([]string, len(values))
-	for i, v := range values {
-		list[i] = string(v)
+func named[T ~string](names []string) []T {
+	list := make([]T, len(names))
+	for i, name := range names {
+		list[i] = T(name)
 	}
 	return list
 }
@@ -63,7 +52,7 @@ func (r *Ring) Decrypt(ctx context.Context, token string) ([]byte, error) {
 	if len(token) > maxEncrypted || strings.ContainsAny(token, "\r\n") { // the decoder skips line breaks
 		return nil, ErrInvalid
 	}
-	jwe, err := jose.ParseEncryptedCompact(token, encryptionAlgorithms, contentAlgorithms)
+	jwe, err := jose.ParseEncryptedCompact(token, keyManagement, contentEncryption)
 	if err != nil {
 		return nil, ErrInvalid
 	}
@@ -128,10 +117,10 @@ const (
 
 // use returns what keys of the algorithm are for, "" if it is none of ours.
 func use(alg string) string {
-	switch alg {
-	case "RS256", "PS256", "ES256", "EdDSA":
+	switch {
+	case slices.Contains(oauth.SigningAlgorithms(), alg):
 		return signing
-	case rsaEncryption, ecEncryption:
+	case slices.Contains(encryptions(), alg):
 		return encrypting
 	default:
 		return ""

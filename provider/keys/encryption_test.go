@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/storage"
 )
 
@@ -78,8 +79,8 @@ func TestWhatIsEncryptedToUsIsDecrypted(t *testing.T) {
 	t.Parallel()
 	r := newRing(t, es256, newStore(t), &clock{})
 	published := toEncrypt(t, r)
-	for _, alg := range r.EncryptionAlgorithms() {
-		for _, enc := range r.ContentAlgorithms() {
+	for _, alg := range oauth.KeyManagementAlgorithms() {
+		for _, enc := range oauth.ContentEncryptionAlgorithms() {
 			jwk := published[kty(alg)]
 			if jwk.KeyID == "" || jwk.Algorithm != "" || !jwk.IsPublic() {
 				t.Fatalf("published %q for %q", jwk.KeyID, jwk.Algorithm)
@@ -242,7 +243,7 @@ func FuzzDecrypt(f *testing.F) {
 	r := newRing(f, es256, newStore(f), &clock{})
 	published := toEncrypt(f, r)
 	good := map[string]bool{}
-	for _, alg := range r.EncryptionAlgorithms() {
+	for _, alg := range oauth.KeyManagementAlgorithms() {
 		token := encrypt(f, published[kty(alg)], jose.KeyAlgorithm(alg), jose.A128CBC_HS256, nil)
 		good[token] = true
 		f.Add(token)

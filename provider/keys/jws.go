@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/gatelodge/gatelodge/provider/oauth"
 )
 
 // ErrInvalid reports a token that is not one of ours.
@@ -103,7 +105,7 @@ func (r *Ring) signer(ctx context.Context, header, typ string) (*key, error) {
 func ours(prefix string) bool {
 	i := len(prefix) - thumbprint
 	return i >= 0 && isThumbprint(prefix[i:]) &&
-		slices.ContainsFunc(signatures(), func(alg string) bool { return prefix[:i] == head(alg, "") })
+		slices.ContainsFunc(oauth.SigningAlgorithms(), func(alg string) bool { return prefix[:i] == head(alg, "") })
 }
 
 const thumbprint = 43 // SHA-256 in base64url

@@ -55,8 +55,7 @@ type Store interface {
 
 // Config says which keys there are and when they change.
 type Config struct {
-	// Algorithms are those to sign with, of "RS256", "PS256", "ES256" and "EdDSA".
-	// The default is RS256 and ES256.
+	// Algorithms are those to sign with, of [oauth.SigningAlgorithms]. The default is RS256 and ES256.
 	Algorithms []string
 	// KeepAfter is how long a key is published after its successor has begun
 	// to sign: longer than the longest token lives. 0 means DefaultKeepAfter.
@@ -95,9 +94,6 @@ func New(cfg Config, store Store, secrets *secret.Keys, now func() time.Time, lo
 	r.current.Store(&snapshot{})
 	return r
 }
-
-// signatures are the algorithms that we can sign with.
-func signatures() []string { return []string{"RS256", "PS256", "ES256", "EdDSA"} }
 
 // Algorithms returns the algorithms that the ring signs with.
 func (r *Ring) Algorithms() []string { return r.cfg.Algorithms }

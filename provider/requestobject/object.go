@@ -85,7 +85,7 @@ func (r *Resolver) verified(ctx context.Context, c *storage.Client, compact stri
 	if err != nil {
 		return nil, err
 	}
-	algorithms := Algorithms()
+	algorithms := oauth.SigningAlgorithms()
 	if registered := c.Metadata.RequestObjectSigningAlg; registered != "" {
 		algorithms = []string{registered}
 	}

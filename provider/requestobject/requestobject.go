@@ -26,11 +26,6 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-// Algorithms are those that an object may be signed with. "none" is not one: an
-// object that anybody can have made proves nothing. Those of HMAC are not, since
-// of client secrets only hashes are kept.
-func Algorithms() []string { return []string{"RS256", "PS256", "ES256", "EdDSA"} }
-
 // Resolver resolves the objects of all clients.
 type Resolver struct {
 	// Issuer is whom objects must be for.

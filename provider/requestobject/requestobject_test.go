@@ -17,7 +17,6 @@ import (
 
 	"github.com/gatelodge/gatelodge/internal/providertest"
 	"github.com/gatelodge/gatelodge/provider/oauth"
-	"github.com/gatelodge/gatelodge/provider/requestobject"
 )
 
 // good are the parameters of claims().
@@ -48,9 +47,9 @@ func TestClientThatPromisedSignedRequestsMustSendThem(t *testing.T) {
 func TestObjectIsSignedByTheClient(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	for _, registered := range append([]string{""}, requestobject.Algorithms()...) {
+	for _, registered := range append([]string{""}, oauth.SigningAlgorithms()...) {
 		f.client.Metadata.RequestObjectSigningAlg = registered
-		for _, alg := range requestobject.Algorithms() {
+		for _, alg := range oauth.SigningAlgorithms() {
 			form := byValue(sign(t, alg, claims(), nil))
 			if registered != "" && registered != alg {
 				f.refuses(t, form, oauth.InvalidRequestObject)
@@ -305,8 +304,8 @@ func TestObjectIsEncryptedAsRegistered(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	signed := sign(t, "RS256", claims(), nil)
-	for _, alg := range f.Keys.EncryptionAlgorithms() {
-		for _, enc := range f.Keys.ContentAlgorithms() {
+	for _, alg := range oauth.KeyManagementAlgorithms() {
+		for _, enc := range oauth.ContentEncryptionAlgorithms() {
 			f.client.Metadata.RequestObjectEncryptionAlg, f.client.Metadata.RequestObjectEncryptionEnc = alg, enc
 			if diff := cmp.Diff(good, f.resolves(t, byValue(f.encrypt(t, alg, enc, signed)))); diff != "" {
 				t.Errorf("%s, %s: %s", alg, enc, diff)
