@@ -293,16 +293,20 @@ func hasAttribute(n *html.Node, name string) bool {
 }
 
 // allows reports whether the page's content security policy has the address
-// among the sources of a directive, or has no such directive.
+// among the sources of a directive. Without one, default-src says what can be
+// loaded, and forms may lead anywhere.
 func (p *page) allows(directive string, address *url.URL) bool {
+	directives := map[string][]string{}
 	for policy := range strings.SplitSeq(p.header.Get("Content-Security-Policy"), ";") {
-		fields := strings.Fields(policy)
-		if len(fields) == 0 || fields[0] != directive {
-			continue
+		if fields := strings.Fields(policy); len(fields) > 0 {
+			directives[fields[0]] = fields[1:]
 		}
-		return slices.ContainsFunc(fields[1:], func(source string) bool { return p.matches(source, address) })
 	}
-	return true
+	sources, ok := directives[directive]
+	if !ok && directive != "form-action" {
+		sources, ok = directives["default-src"]
+	}
+	return !ok || slices.ContainsFunc(sources, func(source string) bool { return p.matches(source, address) })
 }
 
 // matches is the part of CSP's matching of sources that our pages need.
