@@ -255,15 +255,18 @@ func (d *Deliverer) settle(ctx context.Context, n storage.LogoutNotice, outcome 
 		return d.Outbox.DeleteLogoutNotice(ctx, n.ID)
 	}
 	_, refused := errors.AsType[refusedError](outcome)
+	var err error
+	if refused {
+		err = d.Outbox.DeleteLogoutNotice(ctx, n.ID)
+	} else {
+		d.mu.Lock()
+		d.failed[n.ClientID] = d.Now()
+		d.mu.Unlock()
+		err = d.postpone(ctx, n)
+	}
 	d.Log.WarnContext(ctx, "back-channel logout failed", slog.String("client_id", n.ClientID),
 		slog.Int("attempt", n.Attempts+1), slog.Bool("final", refused), slog.String("error", outcome.Error()))
-	if refused {
-		return d.Outbox.DeleteLogoutNotice(ctx, n.ID)
-	}
-	d.mu.Lock()
-	d.failed[n.ClientID] = d.Now()
-	d.mu.Unlock()
-	return d.postpone(ctx, n)
+	return err
 }
 
 // avoids: the client has not answered a moment ago. Its further notices are not to
