@@ -33,21 +33,26 @@ func Form(r *http.Request, repeatable ...string) (url.Values, error) {
 	return Parameters(encoded, repeatable...)
 }
 
-// Body reads an application/x-www-form-urlencoded body of at most MaxBody bytes
-// as it is.
+// Body reads an application/x-www-form-urlencoded body as it is.
 func Body(r *http.Request) (string, error) {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/x-www-form-urlencoded" {
-		return "", oauth.Refuse(oauth.InvalidRequest, "the Content-Type must be application/x-www-form-urlencoded")
+	body, err := Content(r, "application/x-www-form-urlencoded")
+	return string(body), err
+}
+
+// Content reads a body of the media type, of at most MaxBody bytes.
+func Content(r *http.Request, mediaType string) ([]byte, error) {
+	sent, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || sent != mediaType {
+		return nil, oauth.Refuse(oauth.InvalidRequest, "the Content-Type must be "+mediaType)
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, MaxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, MaxBody))
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return "", oauth.Refuse(oauth.InvalidRequest, "the body is larger than 64 KiB")
+			return nil, oauth.Refuse(oauth.InvalidRequest, "the body is larger than 64 KiB")
 		}
-		return "", oauth.Refuse(oauth.InvalidRequest, "the body could not be read").Because(err)
+		return nil, oauth.Refuse(oauth.InvalidRequest, "the body could not be read").Because(err)
 	}
-	return string(raw), nil
+	return body, nil
 }
 
 // Malformed reports whether a parameter is no text: they are UTF-8,

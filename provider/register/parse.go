@@ -1,17 +1,14 @@
 package register
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/gatelodge/gatelodge/internal/strictjson"
 	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/storage"
@@ -31,16 +28,16 @@ type request struct {
 //
 // [RFC 7591 §2]: https://www.rfc-editor.org/rfc/rfc7591#section-2
 func parse(r *http.Request) (*request, error) {
-	body, err := read(r)
+	body, err := web.Content(r, "application/json")
 	if err != nil {
 		return nil, err
 	}
-	if err := wellFormed(body); err != nil {
-		return nil, err
-	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(body, &members); err != nil {
-		return nil, malformed().Because(err)
+	members, err := strictjson.Object(body)
+	switch {
+	case errors.Is(err, strictjson.ErrTwice):
+		return nil, oauth.Refuse(oauth.InvalidClientMetadata, "a member is given twice")
+	case err != nil:
+		return nil, oauth.Refuse(oauth.InvalidRequest, "the body must be one JSON object in UTF-8").Because(err)
 	}
 	for name, value := range members {
 		// encoding/json would take Client_Name for client_name; null is as good
@@ -57,83 +54,10 @@ func parse(r *http.Request) (*request, error) {
 	return decode(members)
 }
 
-func read(r *http.Request) ([]byte, error) {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/json" {
-		return nil, oauth.Refuse(oauth.InvalidRequest, "the Content-Type must be application/json")
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, web.MaxBody))
-	if err != nil {
-		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, oauth.Refuse(oauth.InvalidRequest, "the body is larger than 64 KiB")
-		}
-		return nil, oauth.Refuse(oauth.InvalidRequest, "the body could not be read").Because(err)
-	}
-	return body, nil
-}
-
-func malformed() *oauth.Error {
-	return oauth.Refuse(oauth.InvalidRequest, "the body must be one JSON object in UTF-8")
-}
-
-// wellFormed checks that the body is one object that everybody reads alike: no
-// member twice, [RFC 8259 §4], and not deeper than a JWK Set needs.
-//
-// [RFC 8259 §4]: https://www.rfc-editor.org/rfc/rfc8259#section-4
-func wellFormed(body []byte) error {
-	const deep = 8
-	d := json.NewDecoder(bytes.NewReader(body))
-	if !utf8.Valid(body) || !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
-		return malformed()
-	}
-	if err := walk(d, deep); err != nil {
-		return err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return malformed()
-	}
-	return nil
-}
-
-func walk(d *json.Decoder, depth int) error {
-	token, err := d.Token()
-	if err != nil {
-		return malformed().Because(err)
-	}
-	opening, ok := token.(json.Delim)
-	if !ok {
-		return nil
-	}
-	if depth == 0 {
-		return oauth.Refuse(oauth.InvalidRequest, "the body is nested too deeply")
-	}
-	seen := map[string]bool{}
-	for d.More() {
-		if opening == '{' {
-			token, err := d.Token()
-			name, _ := token.(string)
-			if err != nil {
-				return malformed().Because(err)
-			}
-			if seen[name] {
-				return oauth.Refuse(oauth.InvalidClientMetadata, "a member is given twice")
-			}
-			seen[name] = true
-		}
-		if err := walk(d, depth-1); err != nil {
-			return err
-		}
-	}
-	if _, err := d.Token(); err != nil { // what closes it
-		return malformed().Because(err)
-	}
-	return nil
-}
-
 func decode(members map[string]json.RawMessage) (*request, error) {
 	encoded, err := json.Marshal(members)
 	if err != nil {
-		return nil, malformed().Because(err)
+		return nil, err
 	}
 	req := &request{}
 	identity := struct {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatelodge/gatelodge/internal/strictjson"
 	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/keys"
 	"github.com/gatelodge/gatelodge/provider/oauth"
@@ -36,7 +37,7 @@ func (r *Resolver) object(ctx context.Context, c *storage.Client, compact string
 	if len(payload) > maxClaims {
 		return nil, refuse("the request object has more than 16 KiB of claims")
 	}
-	claims, err := members(payload)
+	claims, err := strictjson.Object(payload)
 	if err != nil {
 		return nil, refuse("the claims of the request object are not a JSON object that names each member once").Because(err)
 	}
@@ -116,7 +117,7 @@ func parseHeader(compact string) (header, error) {
 	if err != nil || strings.ContainsAny(encoded, "\r\n") { // which the decoder skips
 		return header{}, refuse("the request object is not a JWT")
 	}
-	parsed, err := members(decoded)
+	parsed, err := strictjson.Object(decoded)
 	if err != nil {
 		return header{}, refuse("the request object is not a JWT")
 	}

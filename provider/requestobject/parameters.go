@@ -3,13 +3,10 @@ package requestobject
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // parameters returns the claims as the parameters of an authorization request: what
@@ -85,65 +82,4 @@ func number(raw string) (string, error) {
 		return "", refuse("a number in the request object is too large")
 	}
 	return strconv.FormatFloat(f, 'f', -1, 64), nil
-}
-
-var (
-	errNotObject = errors.New("not one JSON object in UTF-8")
-	errTwice     = errors.New("a member is there twice")
-	errDeep      = errors.New("nested too deeply")
-)
-
-// members returns the members of a JSON object. No object in it may have a member
-// twice, since parsers differ in which they take, RFC 8725 §2.4.
-func members(data []byte) (map[string]json.RawMessage, error) {
-	if !utf8.Valid(data) {
-		return nil, errNotObject
-	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber() // a float64 cannot hold them all
-	if err := once(decoder, 0); err != nil {
-		return nil, err
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errNotObject
-	}
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(data, &all); err != nil || all == nil {
-		return nil, errNotObject
-	}
-	return all, nil
-}
-
-// once checks the next value.
-func once(decoder *json.Decoder, depth int) error {
-	const maxDepth = 16
-	if depth > maxDepth {
-		return errDeep
-	}
-	token, err := decoder.Token()
-	if err != nil {
-		return errNotObject
-	}
-	if token != json.Delim('{') && token != json.Delim('[') {
-		return nil
-	}
-	seen := map[string]bool{}
-	for decoder.More() {
-		if token == json.Delim('{') {
-			name, err := decoder.Token()
-			if err != nil {
-				return errNotObject
-			}
-			text, _ := name.(string)
-			if seen[text] {
-				return errTwice
-			}
-			seen[text] = true
-		}
-		if err := once(decoder, depth+1); err != nil {
-			return err
-		}
-	}
-	_, err = decoder.Token() // its end
-	return err
 }
