@@ -104,6 +104,9 @@ func (r *run) refusedRegistration(changes map[string]any) string {
 			r.Errorf("the error has the member %s", name)
 		}
 	}
+	if description, _ := body["error_description"].(string); !described.MatchString(description) {
+		r.Errorf("error_description is %q", description)
+	}
 	code, _ := body["error"].(string)
 	return code
 }

@@ -179,6 +179,9 @@ func (r *run) keys() jose.JSONWebKeySet {
 		if !key.Valid() || !key.IsPublic() || members.Keys[i]["d"] != nil || members.Keys[i]["k"] != nil {
 			r.Errorf("key %s is not a valid public key", key.KeyID)
 		}
+		if key.Use != "enc" && (key.Use != "sig" || key.Algorithm == "") {
+			r.Errorf("key %s is for %q with %q", key.KeyID, key.Use, key.Algorithm)
+		}
 		if public, ok := key.Key.(*rsa.PublicKey); ok && public.N.BitLen() < 2048 {
 			r.Errorf("key %s has %d bits", key.KeyID, public.N.BitLen())
 		}
