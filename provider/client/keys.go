@@ -299,5 +299,10 @@ func bearable(key jose.JSONWebKey) bool {
 		return false
 	}
 	public, ok := key.Key.(*rsa.PublicKey)
-	return !ok || public.N.BitLen() >= minRSA && public.N.BitLen() <= maxRSA
+	return !ok || sized(public)
+}
+
+func sized(public *rsa.PublicKey) bool {
+	bits := public.N.BitLen()
+	return minRSA <= bits && bits <= maxRSA
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"crypto/rsa"
 	"encoding/json"
+	"fmt"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -49,8 +50,8 @@ func (v *validation) keySet(jwks json.RawMessage) {
 			v.fault("jwks", "", "must have valid public keys only")
 			return
 		}
-		if k, ok := key.Key.(*rsa.PublicKey); ok && k.Size() < 256 { // RFC 7518 §3.3
-			v.fault("jwks", "", "must have RSA keys of 2048 bits or more")
+		if k, ok := key.Key.(*rsa.PublicKey); ok && !sized(k) {
+			v.fault("jwks", "", fmt.Sprintf("must have RSA keys of %d to %d bits", minRSA, maxRSA))
 			return
 		}
 	}
