@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatelodge/gatelodge/internal/strictjson"
+	"github.com/gatelodge/gatelodge/provider/accesstoken"
 	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/keys"
 	"github.com/gatelodge/gatelodge/provider/oauth"
@@ -149,26 +150,13 @@ func requestType(typ string) bool {
 //
 // [RFC 7519 §4.1]: https://www.rfc-editor.org/rfc/rfc7519#section-4.1
 type claims struct {
-	Issuer    *string  `json:"iss"`
-	Subject   string   `json:"sub"`
-	Audience  audience `json:"aud"`
-	ExpiresAt *float64 `json:"exp"`
-	NotBefore *float64 `json:"nbf"`
-	IssuedAt  *float64 `json:"iat"`
-	ClientID  *string  `json:"client_id"`
-}
-
-// audience is a string or several.
-type audience []string
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (a *audience) UnmarshalJSON(data []byte) error {
-	var one string
-	if err := json.Unmarshal(data, &one); err == nil {
-		*a = audience{one}
-		return nil
-	}
-	return json.Unmarshal(data, (*[]string)(a))
+	Issuer    *string              `json:"iss"`
+	Subject   string               `json:"sub"`
+	Audience  accesstoken.Audience `json:"aud"`
+	ExpiresAt *float64             `json:"exp"`
+	NotBefore *float64             `json:"nbf"`
+	IssuedAt  *float64             `json:"iat"`
+	ClientID  *string              `json:"client_id"`
 }
 
 // check checks that the object is the client's, and for us, and now. Keys alone do
