@@ -32,6 +32,11 @@ func (h *Handler) end(w http.ResponseWriter, r *http.Request, f *flow, sessions 
 		event.Note, event.Subject = "signed out", strings.Join(people, " ")
 		h.Deliverer.Kick()
 	}
+	if f.elsewhere {
+		// Frames in this browser would tell the clients nothing, and whoever has
+		// the ID token of one which others the person uses.
+		told = nil
+	}
 	h.forget(w, f, sessions)
 	return h.leave(w, f, told)
 }

@@ -77,3 +77,19 @@ func TestFramesLeadToThePageThatSaysSo(t *testing.T) {
 	}
 	wantPage(t, p.Get(t, browser, html.UnescapeString(m[1])), http.StatusOK, outPage)
 }
+
+// Pairwise identifiers and a sid of each client's own, OpenID Connect Core §8 and §17.3:
+// whoever has the ID token of one client does not learn by it which others the
+// person uses, nor what these know the session by.
+func TestFramesAreForTheBrowserOfTheSessionOnly(t *testing.T) {
+	t.Parallel()
+	p, browser := newProvider(t), providertest.Browser(t)
+	p.ChangeClient(t, otherID, func(m *storage.ClientMetadata) { m.FrontchannelLogoutURI = "https://other.example/front" })
+	token := signIn(t, p, browser, "alex").Get("id_token")
+	signInAtOther(t, p, browser)
+	res := endSession(t, p, providertest.Browser(t), "id_token_hint", token)
+	if strings.Contains(res.Body, "other.example") || strings.Contains(res.Header.Get("Content-Security-Policy"), "other.example") {
+		t.Errorf("tells of the other client: %s", brief(res))
+	}
+	wantSignedIn(t, p, browser, false)
+}

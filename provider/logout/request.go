@@ -32,8 +32,10 @@ type flow struct {
 	// request is about of all who are signed in in it, everybody.
 	browser           *session.Browser
 	people, everybody []storage.SignedIn
-	// proven are the sessions that the hint is proof enough to end.
-	proven []storage.Session
+	// proven are the sessions that the hint is proof enough to end, and elsewhere
+	// says that they are another browser's.
+	proven    []storage.Session
+	elsewhere bool
 }
 
 // begin finds the client and who is signed in in one read, and judges what the
@@ -196,7 +198,7 @@ func (h *Handler) prove(ctx context.Context, f *flow) error {
 	}
 	here := slices.Contains(f.browser.Sessions(), found.Hash)
 	if link.ClientID == f.client.ID && found.EndedAt.IsZero() && (here || len(f.everybody) == 0) {
-		f.proven = []storage.Session{found}
+		f.proven, f.elsewhere = []storage.Session{found}, !here
 	}
 	return nil
 }
