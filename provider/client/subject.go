@@ -42,7 +42,9 @@ func Subject(c *storage.Client, u *storage.User) string {
 
 // SectorHost is the sector identifier of a pairwise client: the host of its
 // sector_identifier_uri or, without one, that of all its redirect URIs. It fails
-// if these have several or none, [OpenID Connect Core §8.1].
+// if these have several or none, [OpenID Connect Core §8.1]. Only who has the host
+// is reached at https://: a redirect URI with an app's own scheme can name any
+// host, and every app is on localhost.
 //
 // [OpenID Connect Core §8.1]: https://openid.net/specs/openid-connect-core-1_0.html#PairwiseAlg
 func SectorHost(m storage.ClientMetadata) (string, error) {
@@ -53,8 +55,8 @@ func SectorHost(m storage.ClientMetadata) (string, error) {
 	var host string
 	for _, uri := range uris {
 		u, err := url.Parse(uri)
-		if err != nil || u.Hostname() == "" {
-			return "", errors.New("a redirect URI without a host")
+		if err != nil || u.Hostname() == "" || m.SectorIdentifierURI == "" && u.Scheme != "https" {
+			return "", errors.New("a redirect URI without a host that is its own")
 		}
 		h := strings.ToLower(u.Hostname())
 		if host != "" && h != host {

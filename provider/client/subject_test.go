@@ -59,6 +59,9 @@ func TestSectorHost(t *testing.T) {
 		"two hosts":   {pairwise("", "https://a.example/1", "https://b.example/2").Metadata, ""},
 		"no host":     {pairwise("", "com.example.app:/callback").Metadata, ""},
 		"no redirect": {storage.ClientMetadata{}, ""},
+		// Nobody proves by these that the host is theirs.
+		"an app's scheme": {pairwise("", "com.evil.app://app.example/cb").Metadata, ""},
+		"this machine":    {pairwise("", "http://localhost/cb").Metadata, ""},
 		"a sector": {storage.ClientMetadata{
 			SectorIdentifierURI: "https://s.example/all", RedirectURIs: []string{"https://a.example/1", "https://b.example/2"},
 		}, "s.example"},
