@@ -288,17 +288,18 @@ func (p SigningOut) Next() string {
 }
 
 // Destination is where the browser goes next, as people know it: a host, or the
-// scheme of an application on the device.
+// scheme of an application on the device, which can name any host after it.
 func (p Consent) Destination() string {
 	u, err := url.Parse(p.RedirectURI)
 	if err != nil {
 		return ""
 	}
-	if u.Host != "" {
+	switch u.Scheme {
+	case "":
+		return ""
+	case "https", "http":
 		return u.Host
-	}
-	if u.Scheme != "" {
+	default:
 		return u.Scheme + ":"
 	}
-	return ""
 }

@@ -342,3 +342,20 @@ func TestStaticFilesAreServedForGood(t *testing.T) {
 		t.Errorf("a name without its hash: status %d, want 404", w.Code)
 	}
 }
+
+// RFC 8252 §8.6: an app shows by no host that it is another.
+func TestDestinationIsWhoGetsTheAnswer(t *testing.T) {
+	t.Parallel()
+	for uri, want := range map[string]string{
+		"https://app.example:8443/cb":         "app.example:8443",
+		"http://127.0.0.1:8080/cb":            "127.0.0.1:8080",
+		"com.evil.app:/cb":                    "com.evil.app:",
+		"com.evil.app://accounts.example/cb":  "com.evil.app:",
+		"com.evil.app://accounts.example:1/c": "com.evil.app:",
+		"":                                    "",
+	} {
+		if got := (Consent{RedirectURI: uri}).Destination(); got != want {
+			t.Errorf("%s: got %q, want %q", uri, got, want)
+		}
+	}
+}
