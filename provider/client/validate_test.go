@@ -56,6 +56,9 @@ func TestRedirectURIsThatCanBeRegistered(t *testing.T) {
 		"https://app.example/c b":            false,
 		"https://app.example\\@evil.example": false,
 		"https://app.example/\x00":           false,
+		"https://b\u0430nk.example/cb":       false, // which is no a
+		"https://b%D0%B0nk.example/cb":       false,
+		"https://xn--bnk-6cd.example/cb":     true,
 		"javascript:alert(1)":                false,
 		"data:text/html,x":                   false,
 		"file:///etc/passwd":                 false,

@@ -56,6 +56,9 @@ func redirectProblem(uri string) string {
 	switch {
 	case err != nil || !u.IsAbs() || strings.ContainsFunc(uri, unprintable):
 		return "is not an absolute URI"
+	case strings.ContainsFunc(uri+u.Host, beyondASCII):
+		// RFC 3986 §2, and people compare the host with the one that they know.
+		return "must be ASCII, in a host with xn--"
 	case strings.Contains(uri, "#"):
 		return "must not have a fragment"
 	case hasUser(u):
@@ -77,6 +80,8 @@ func redirectProblem(uri string) string {
 }
 
 func unprintable(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }
+
+func beyondASCII(r rune) bool { return r > '~' }
 
 func hasUser(u *url.URL) bool { return u.User != nil || strings.Contains(u.Host, "@") }
 
