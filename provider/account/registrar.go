@@ -39,6 +39,7 @@ type Registrar struct {
 	Store interface {
 		Count(ctx context.Context, key string, window time.Duration, now time.Time) (int, error)
 		SaveUser(ctx context.Context, u storage.User) error
+		FindUser(ctx context.Context, id string) (storage.User, error)
 	}
 	Hasher *Hasher
 	Now    func() time.Time
@@ -51,7 +52,7 @@ type SignUp struct {
 	Network string
 }
 
-// Register makes an account, in two round trips to storage. Whether the address
+// Register makes an account, in three round trips to storage. Whether the address
 // is the person's own is not known: email_verified is false.
 func (r *Registrar) Register(ctx context.Context, s SignUp) (Outcome, error) {
 	name := strings.TrimSpace(s.Name)
@@ -86,10 +87,13 @@ func (r *Registrar) Register(ctx context.Context, s SignUp) (Outcome, error) {
 		ID: rand.Text(), Identifiers: []string{identifier}, PasswordHash: hash,
 		Claims: storage.Claims{Name: name, Email: email}, CreatedAt: now, UpdatedAt: now,
 	}
-	err = r.Store.SaveUser(ctx, user)
-	if errors.Is(err, storage.ErrConflict) {
-		err = ErrTaken
+	switch err = r.Store.SaveUser(ctx, user); {
+	case errors.Is(err, storage.ErrConflict):
+		return Outcome{}, ErrTaken
+	case err != nil:
+		return Outcome{}, err
 	}
+	user, err = r.Store.FindUser(ctx, user.ID) // with the salt that it was given
 	return Outcome{User: user, Identifier: identifier}, err
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatelodge/gatelodge/internal/config"
 	"github.com/gatelodge/gatelodge/internal/providertest"
+	"github.com/gatelodge/gatelodge/storage"
 )
 
 func openProvider(t *testing.T) *providertest.Provider {
@@ -111,5 +112,23 @@ func TestSignUpCanBeClosed(t *testing.T) {
 	sealed := wantLogin(t, p.Authorize(t, browser, params()))
 	for _, path := range []string{"/sign-up", "/sign-up/start"} {
 		wantPage(t, p.Post(t, browser, path, newcomer(sealed)), http.StatusBadRequest, invalidPage)
+	}
+}
+
+// OpenID Connect Core §8.1: who has just signed up has a pairwise sub like everybody,
+// also for a client that asks for no consent, whose answer is made at once.
+func TestWhoSignsUpHasAPairwiseSubject(t *testing.T) {
+	t.Parallel()
+	p := openProvider(t)
+	p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) {
+		m.SubjectType, m.SkipConsent = "pairwise", true
+	})
+	browser := providertest.Browser(t)
+	sealed := wantSignUp(t, p.Authorize(t, browser, params("prompt", "create")), http.StatusOK)
+	tokens := p.Granted(t, providertest.CodeForm(wantCode(t, p.Post(t, browser, "/sign-up", newcomer(sealed)))))
+	_, first := providertest.JWT(t, tokens.Get("id_token"))
+	again := p.Granted(t, providertest.CodeForm(wantCode(t, p.Authorize(t, browser, params("prompt", "none")))))
+	if _, second := providertest.JWT(t, again.Get("id_token")); first["sub"] != second["sub"] || first["sub"] == "" {
+		t.Errorf("sub %q, then %q", first["sub"], second["sub"])
 	}
 }
