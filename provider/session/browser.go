@@ -18,9 +18,13 @@ import (
 type Browser struct {
 	cookies *Cookies
 	tokens  []string
-	// saved is what the browser has: its tokens and its state.
-	saved [2]string
+	saved   cookieValues // what the browser has
 }
+
+// cookieValues are what the cookies of the sessions and of their state hold.
+type cookieValues struct{ sessions, state string }
+
+func (b *Browser) values() cookieValues { return cookieValues{strings.Join(b.tokens, "."), b.State()} }
 
 // Browser returns the sessions that the request presents. What is not a token of
 // ours is left out.
@@ -31,14 +35,12 @@ func (c *Cookies) Browser(r *http.Request) *Browser {
 			b.tokens = append(b.tokens, token)
 		}
 	}
-	b.saved = [2]string{strings.Join(b.tokens, "."), c.read(r, stateCookie)}
+	b.saved = cookieValues{strings.Join(b.tokens, "."), c.read(r, stateCookie)}
 	return b
 }
 
 // Changed reports whether the browser has to be told of what it has now.
-func (b *Browser) Changed() bool {
-	return b.saved != [2]string{strings.Join(b.tokens, "."), b.State()}
-}
+func (b *Browser) Changed() bool { return b.saved != b.values() }
 
 // Sessions returns the stored forms of the sessions' tokens.
 func (b *Browser) Sessions() []storage.Hash {
@@ -81,11 +83,11 @@ func (b *Browser) Save(w http.ResponseWriter, expires time.Time) {
 	if len(b.tokens) == 0 {
 		expires = time.Unix(1, 0)
 	}
-	b.saved = [2]string{strings.Join(b.tokens, "."), b.State()}
-	b.cookies.write(w, sessionCookie, strings.Join(b.tokens, "."), expires)
+	b.saved = b.values()
+	b.cookies.write(w, sessionCookie, b.saved.sessions, expires)
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // no secret, and scripts of our iframe at other sites read it
 		Name:     b.cookies.name(stateCookie),
-		Value:    b.State(),
+		Value:    b.saved.state,
 		Path:     "/",
 		Expires:  expires,
 		Secure:   b.cookies.Secure,

@@ -1,7 +1,8 @@
 // Package session owns what the provider keeps in a browser: the cookie of its
-// sessions, the cookie that tells scripts when they change, the cookie that binds pending requests to the browser they began in,
-// and the cookie by which a person's device is known again. It knows nothing of
-// what a session holds: storage keeps that, under the token's hash.
+// sessions, the one that tells scripts when they change, the one that binds pending
+// requests to the browser they began in, and the one by which a person's device is
+// known again. It knows nothing of what a session holds: storage keeps that, under
+// the token's hash.
 package session
 
 import (
@@ -42,9 +43,10 @@ func (Token) String() string { return "[redacted]" }
 // GoString keeps the token out of %#v.
 func (Token) GoString() string { return "[redacted]" }
 
-// Cookies reads and writes the provider's cookies. All are HttpOnly, for the
-// whole host and it alone, and SameSite=Lax, so that they come along when an
-// application sends the browser here, but with no request of another site's form.
+// Cookies reads and writes the provider's cookies. All are for the whole host and
+// it alone, HttpOnly and SameSite=Lax, so that they come along when an application
+// sends the browser here, but with no request of another site's form. Only the
+// [Browser.State] is for scripts, in frames at other sites too.
 type Cookies struct {
 	// Secure is whether the issuer is https. The cookies then are Secure and
 	// named __Host-…, which browsers accept from this very host only. Over
