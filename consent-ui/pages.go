@@ -61,12 +61,8 @@ const (
 	ProblemName     Problem = "name"     // missing, too long, or not a text
 	ProblemEmail    Problem = "email"    // not an email address
 	ProblemTaken    Problem = "taken"    // somebody has an account with that email
-	ProblemPassword Problem = "password" // shorter than MinPassword, or too long
+	ProblemPassword Problem = "password" // too short or too long
 )
-
-// MinPassword is how many characters a password has at least. The page says so;
-// the handler holds it.
-const MinPassword = 8
 
 // Choose asks which of the people who are signed in in this browser is meant:
 // prompt=select_account, [OpenID Connect Core §3.1.2.1].
@@ -97,6 +93,8 @@ type SignUp struct {
 	RedirectURI string
 	// Name and Email fill in the fields.
 	Name, Email string
+	// MinPassword is how many characters a password has at least.
+	MinPassword int
 	Problem     Problem
 }
 

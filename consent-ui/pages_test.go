@@ -49,22 +49,22 @@ func examples() map[string]Page {
 			Accounts: []Account{{person, "1"}, {Person{Identifier: "grace@example.com"}, "2"}},
 		},
 		"sign_up_empty": SignUp{},
-		"sign_up":       SignUp{Client: acme, Request: "sealed", RedirectURI: redirect, Name: "Ada Lovelace"},
-		"sign_up_name":  SignUp{Client: acme, Request: "sealed", RedirectURI: redirect, Problem: ProblemName},
+		"sign_up":       SignUp{Client: acme, Request: "sealed", RedirectURI: redirect, MinPassword: 8, Name: "Ada Lovelace"},
+		"sign_up_name":  SignUp{Client: acme, Request: "sealed", RedirectURI: redirect, MinPassword: 8, Problem: ProblemName},
 		"sign_up_email": SignUp{
-			Client: acme, Request: "sealed", RedirectURI: redirect,
+			Client: acme, Request: "sealed", RedirectURI: redirect, MinPassword: 8,
 			Name: "Ada Lovelace", Email: "ada@", Problem: ProblemEmail,
 		},
 		"sign_up_taken": SignUp{
-			Client: acme, Request: "sealed", RedirectURI: redirect,
+			Client: acme, Request: "sealed", RedirectURI: redirect, MinPassword: 8,
 			Name: "Ada Lovelace", Email: "ada@example.com", Problem: ProblemTaken,
 		},
 		"sign_up_password": SignUp{
-			Client: acme, Request: "sealed", RedirectURI: redirect,
+			Client: acme, Request: "sealed", RedirectURI: redirect, MinPassword: 8,
 			Name: "Ada Lovelace", Email: "ada@example.com", Problem: ProblemPassword,
 		},
 		"sign_up_unavailable": SignUp{
-			Client: acme, Request: "sealed", RedirectURI: redirect,
+			Client: acme, Request: "sealed", RedirectURI: redirect, MinPassword: 8,
 			Name: "Ada Lovelace", Email: "ada@example.com", Problem: ProblemUnavailable,
 		},
 		"sign_out_empty": SignOut{},

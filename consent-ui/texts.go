@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"regexp"
-	"strconv"
 	"strings"
 	"unicode"
 )
@@ -67,7 +66,6 @@ func (p *Pages) funcs() template.FuncMap {
 		"describe": p.describe,
 		"icon":     icon,
 		"initials": initials,
-		"least":    func() string { return strconv.Itoa(MinPassword) },
 		"leave":    leave,
 		"logo":     logo,
 		"name":     func() string { return productName },

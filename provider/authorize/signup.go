@@ -20,6 +20,7 @@ func (h *Handler) showSignUp(w http.ResponseWriter, r *http.Request, f *flow, pa
 		return err
 	}
 	page.Client, page.Request, page.RedirectURI = client.Page(f.client), sealed, f.request.RedirectURI
+	page.MinPassword = account.MinPassword
 	status := http.StatusOK
 	switch page.Problem {
 	case consentui.ProblemNone:
