@@ -98,7 +98,8 @@ type Store interface {
 	// with the id.
 	RegisterClient(ctx context.Context, c Client, initialAccessToken Hash) error
 	// UpdateClient replaces a client's metadata, both hashes and expiry; unlike
-	// SaveClient it fails with ErrNotFound when there is none. A client that stays
+	// SaveClient it fails with ErrNotFound when there is none, or one that no longer
+	// manages itself because the operator has saved it since. A client that stays
 	// goes on to stay: it may have been used since it was read.
 	UpdateClient(context.Context, Client) error
 	// DeleteClient deletes the client with its grants and consents. This and

@@ -70,7 +70,7 @@ func (db *DB) UpdateClient(ctx context.Context, c storage.Client) error {
 		UPDATE clients SET secret_hash = @secret_hash::bytea, metadata = @metadata::jsonb,
 			registration_hash = @registration_hash::bytea, updated_at = @updated_at::timestamptz,
 			expires_at = CASE WHEN expires_at IS NOT NULL THEN @expires_at::timestamptz END
-		WHERE id = @id::text`, clientArgs(c)))
+		WHERE id = @id::text AND registration_hash IS NOT NULL`, clientArgs(c)))
 }
 
 // DeleteClient implements [storage.Store].

@@ -81,7 +81,7 @@ func (db *DB) UpdateClient(ctx context.Context, c storage.Client) error {
 		return guard(t, storage.ErrNotFound, `
 			UPDATE clients SET secret_hash = ?, metadata = ?, registration_hash = ?,
 				expires_at = iif(expires_at IS NULL, NULL, ?), updated_at = ?
-			WHERE id = ?`,
+			WHERE id = ? AND registration_hash IS NOT NULL`,
 			c.SecretHash, document{c.Metadata}, hash(c.RegistrationHash),
 			micros(c.ExpiresAt), micros(c.UpdatedAt), c.ID)
 	})

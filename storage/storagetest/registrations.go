@@ -17,6 +17,7 @@ func registrations() tests {
 		"RefusedRegistrationDoesNotUseItsToken":          testRefusedRegistration,
 		"InitialAccessTokensAreListedAndDeleted":         testInitialTokens,
 		"ClientIsUpdated":                                testUpdateClient,
+		"ClientOfTheOperatorIsNotUpdated":                testOperatorsClient,
 		"ClientThatIsUsedStays":                          testUsedClientStays,
 		"ClientThatIsNotUsedGoes":                        testUnusedClientGoes,
 		"CleanUpDoesNotTakeAClientThatIsJustBeingUsed":   testUseWhileCleaningUp,
@@ -139,6 +140,18 @@ func testUpdateClient(t *testing.T, s *suite) {
 	c.UpdatedAt, c.ExpiresAt = now.Add(time.Minute), now.Add(2*time.Hour)
 	ok(t, s.UpdateClient(t.Context(), c))
 	equal(t, s.read(t, storage.Wanted{ClientID: c.ID}), storage.State{Client: &c})
+}
+
+// A client that was read before the operator took it over does not take it back.
+func testOperatorsClient(t *testing.T, s *suite) {
+	read := s.register(t, "registered")
+	taken := read
+	taken.RegistrationHash, taken.ExpiresAt = storage.Hash{}, time.Time{}
+	taken.Metadata.SkipConsent = true
+	ok(t, s.SaveClient(t.Context(), taken))
+	read.Metadata = storage.ClientMetadata{ClientName: "Changed"}
+	fails(t, s.UpdateClient(t.Context(), read), storage.ErrNotFound)
+	equal(t, s.read(t, storage.Wanted{ClientID: read.ID}), storage.State{Client: &taken})
 }
 
 func testUsedClientStays(t *testing.T, s *suite) {
