@@ -13,6 +13,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +49,7 @@ type Store interface {
 	RegisterClient(ctx context.Context, c storage.Client, initialAccessToken storage.Hash) error
 	UpdateClient(ctx context.Context, c storage.Client) error
 	DeleteClient(ctx context.Context, id string) error
+	ListInitialAccessTokens(context.Context) ([]storage.InitialAccessToken, error)
 	Count(ctx context.Context, key string, window time.Duration, now time.Time) (int, error)
 }
 
@@ -122,6 +124,9 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request) error {
 		CreatedAt: now, UpdatedAt: now, ExpiresAt: now.Add(h.Unused),
 	}
 	ctx := r.Context()
+	if err := h.invited(ctx, initial); err != nil {
+		return err
+	}
 	if c.Metadata, err = h.admit(ctx, req.metadata, privileges{invited: initial != ""}); err != nil {
 		return err
 	}
@@ -138,6 +143,30 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request) error {
 	event := web.EventOf(ctx)
 	event.ClientID, event.Note = c.ID, "client registered"
 	return web.JSONStatus(w, http.StatusCreated, h.describe(c, made, manage))
+}
+
+// invited refuses an initial access token that is not good, before whoever has made
+// it up learns which scopes there are or has anything fetched. That it has a use
+// left when the client is stored, the database decides.
+func (h *Handler) invited(ctx context.Context, initial string) error {
+	if initial == "" {
+		return nil
+	}
+	all, err := h.Store.ListInitialAccessTokens(ctx)
+	if err != nil {
+		return oauth.Unavailable(err)
+	}
+	hash, now := storage.HashOf(initial), h.Now()
+	if !slices.ContainsFunc(all, func(t storage.InitialAccessToken) bool {
+		return t.Hash == hash && t.Remaining > 0 && now.Before(t.ExpiresAt)
+	}) {
+		return spent()
+	}
+	return nil
+}
+
+func spent() *oauth.Error {
+	return oauth.Refuse(oauth.InvalidToken, "the initial access token is not valid, has expired or was used up")
 }
 
 // count refuses a network that has registered enough. It is asked only once all
@@ -164,7 +193,7 @@ func (h *Handler) store(ctx context.Context, c storage.Client, initial string) e
 	err := h.Store.RegisterClient(ctx, c, hash)
 	switch {
 	case errors.Is(err, storage.ErrSpent):
-		return oauth.Refuse(oauth.InvalidToken, "the initial access token is not valid, has expired or was used up").Because(err)
+		return spent().Because(err)
 	case err != nil:
 		return oauth.Unavailable(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatelodge/gatelodge/internal/config"
 	"github.com/gatelodge/gatelodge/internal/providertest"
+	"github.com/gatelodge/gatelodge/provider/register"
 )
 
 // sector is a site that publishes its redirect URIs, which the test changes.
@@ -24,7 +25,7 @@ type sector struct {
 }
 
 // withSector starts a sector and a provider that may call it.
-func withSector(t *testing.T, document string) (*sector, *providertest.Provider) {
+func withSector(t *testing.T, document string, changes ...func(*config.Config)) (*sector, *providertest.Provider) {
 	t.Helper()
 	s := &sector{}
 	s.document.Store(document)
@@ -40,10 +41,10 @@ func withSector(t *testing.T, document string) (*sector, *providertest.Provider)
 	if err := os.WriteFile(file, certificate, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return s, open(t, func(c *config.Config) {
+	return s, open(t, append(changes, func(c *config.Config) {
 		c.Outbound.CAFile = file
 		c.Outbound.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-	})
+	})...)
 }
 
 const other = "https://other.example/callback"
@@ -107,6 +108,20 @@ func TestSectorIsNotFetchedInVain(t *testing.T) {
 	providertest.Refused(t, send(t, p, http.MethodPost, "/register", "", d), http.StatusBadRequest, "invalid_client_metadata")
 	elsewhere := open(t)
 	providertest.Refused(t, send(t, elsewhere, http.MethodPost, "/register", "", s.pairwise()), http.StatusBadRequest, "invalid_client_metadata")
+	if n := s.calls.Load(); n > 0 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+// OpenID Connect Registration §3: who has no initial access token, where one is
+// needed, has us fetch nothing, and learns nothing of the operator's scopes.
+func TestMadeUpInitialAccessTokenIsGoodForNothing(t *testing.T) {
+	t.Parallel()
+	s, p := withSector(t, `["`+callback+`", "`+other+`"]`, func(c *config.Config) { c.Registration.Policy = "token" })
+	made := register.NewInitialAccessToken()
+	unauthorized(t, send(t, p, http.MethodPost, "/register", made, s.pairwise()))
+	unauthorized(t, send(t, p, http.MethodPost, "/register", made, document(map[string]any{"scope": "unheard.of"})))
+	unauthorized(t, send(t, p, http.MethodPost, "/register", made, document(map[string]any{"scope": providertest.APIScope})))
 	if n := s.calls.Load(); n > 0 {
 		t.Errorf("%d calls", n)
 	}
