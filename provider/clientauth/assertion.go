@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -61,12 +62,29 @@ func fromAssertion(form url.Values) (Credentials, error) {
 	if err != nil {
 		return Credentials{}, refuse("the assertion is not a JWS with an accepted algorithm")
 	}
+	if typ, _ := jws.Signatures[0].Protected.ExtraHeaders[jose.HeaderType].(string); !assertionTyp(typ) {
+		return Credentials{}, refuse("the assertion is a JWT of another type")
+	}
 	var claims assertionClaims
 	if err := json.Unmarshal(jws.UnsafePayloadWithoutVerification(), &claims); err != nil {
 		return Credentials{}, refuse("the assertion's claims are malformed")
 	}
 	c.ClientID = claims.Subject
 	return c, nil
+}
+
+// assertionTyp reports whether a JWT of the type can be an assertion. A request
+// object that says so is none, whatever its claims: browsers have seen it,
+// [RFC 9101 §10.8].
+//
+// [RFC 9101 §10.8]: https://www.rfc-editor.org/rfc/rfc9101#section-10.8
+func assertionTyp(typ string) bool {
+	switch strings.TrimPrefix(strings.ToLower(typ), "application/") {
+	case "", "jwt", "client-authentication+jwt":
+		return true
+	default:
+		return false
+	}
 }
 
 func parse(assertion string) (*jose.JSONWebSignature, error) {
