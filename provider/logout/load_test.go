@@ -58,14 +58,15 @@ func TestThousandClientsDoNotSlowSignIns(t *testing.T) {
 
 		before := median(signInTimes(t, p, func(done int) bool { return done < 20 }))
 		wantPage(t, endSession(t, p, browser, "id_token_hint", token), http.StatusOK, outPage)
+		began := time.Now()
 		during := signInTimes(t, p, func(int) bool { return rp.calls.Load() < clients })
-		if len(during) < 10 {
-			t.Errorf("only %d sign-ins during %d calls", len(during), clients)
-		}
+		took := time.Since(began)
 		t.Logf("a sign-in takes %s, and %s while %d clients are called (%d sign-ins, %d at once)",
 			before, median(during), clients, len(during), rp.max.Load())
-		if got := median(during); got > 5*before {
-			t.Errorf("a sign-in takes %s while clients are called, and %s otherwise", got, before)
+		// A machine that does both at once is slower at each; but a sign-in that
+		// waited for calls would wait for a good part of them.
+		if got := median(during); len(during) < 10 || got > max(5*before, took/50) {
+			t.Errorf("%d sign-ins in %s, each in %s, and in %s otherwise", len(during), took, got, before)
 		}
 		p.Logouts.Deliver(t.Context())
 		if n := rp.max.Load(); n > parallel {
