@@ -202,8 +202,7 @@ func maxAge10000(r *run) {
 	sameSignIn(r, before, after)
 }
 
-// An expired ID token is a hint as well, OpenID Connect Core §3.1.2.1: the clock
-// stands still for other runs, so only one of the variants has that.
+// An expired ID token is a hint as well, OpenID Connect Core §3.1.2.1.
 func idTokenHint(r *run) {
 	before, after := again(r, nil, []string{"prompt", "none", "id_token_hint"}, 0)
 	sameSignIn(r, before, after)
@@ -239,6 +238,7 @@ func codeReuse(r *run) {
 // OpenID Connect Core §3.1.3.2, RFC 6749 §4.1.2: tokens of a code that comes a
 // second time are revoked.
 func codeReuseLater(r *run) {
+	r.ownProvider()
 	g := r.register(nil).signIn()
 	r.op.Clock.Advance(30 * time.Second)
 	g.userinfo(g.accessToken())

@@ -30,11 +30,14 @@ type suite struct {
 	server    *server
 	caFile    string
 	providers map[string]*providertest.Provider
+	// running bounds the runs at once: they all sign in as one person, and more
+	// than ten attempts at a time look like guesses.
+	running chan struct{}
 }
 
 func newSuite(t *testing.T) *suite {
 	t.Helper()
-	s := &suite{server: newServer(t), providers: map[string]*providertest.Provider{}}
+	s := &suite{server: newServer(t), providers: map[string]*providertest.Provider{}, running: make(chan struct{}, 8)}
 	s.caFile = filepath.Join(t.TempDir(), "ca.pem")
 	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.server.Certificate().Raw})
 	if err := os.WriteFile(s.caFile, block, 0o600); err != nil {
@@ -95,12 +98,15 @@ type run struct {
 // run begins a run as each does: what is discovered must be right.
 func (s *suite) run(t *testing.T, plan string, v variant) *run {
 	t.Helper()
+	s.running <- struct{}{}
+	t.Cleanup(func() { <-s.running })
 	r := &run{T: t, variant: v, suite: s, rp: s.server.place(), scope: "openid"}
 	r.useProvider(s.providers[plan])
 	return r
 }
 
-// ownProvider gives the run a provider that no other run uses.
+// ownProvider gives the run a provider that no other run uses: one that waits so
+// long that the codes of others would expire, or changes keys, needs it.
 func (r *run) ownProvider() {
 	r.Helper()
 	r.useProvider(r.suite.start(r.T))
