@@ -44,6 +44,9 @@ func (h *Handler) update(w http.ResponseWriter, r *http.Request) error {
 	if c.Metadata, err = h.admit(ctx, req.metadata, privileges{had: &c.Metadata}); err != nil {
 		return err
 	}
+	if err := h.countUpdate(ctx, c.ID); err != nil {
+		return err
+	}
 	if err := h.checkSector(ctx, c.Metadata); err != nil {
 		return err
 	}

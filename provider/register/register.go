@@ -130,7 +130,7 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request) error {
 	if c.Metadata, err = h.admit(ctx, req.metadata, privileges{invited: initial != ""}); err != nil {
 		return err
 	}
-	if err := h.count(r); err != nil {
+	if err := h.countRegistration(r); err != nil {
 		return err
 	}
 	if err := h.checkSector(ctx, c.Metadata); err != nil {
@@ -169,16 +169,29 @@ func spent() *oauth.Error {
 	return oauth.Refuse(oauth.InvalidToken, "the initial access token is not valid, has expired or was used up")
 }
 
-// count refuses a network that has registered enough. It is asked only once all
-// that costs nothing has been checked, and before anything is fetched.
-func (h *Handler) count(r *http.Request) error {
+// countRegistration refuses a network that has registered enough. It is asked only
+// once all that costs nothing has been checked, and before anything is fetched.
+func (h *Handler) countRegistration(r *http.Request) error {
+	return h.count(r.Context(), "register/"+h.Network(r), h.PerNetwork,
+		"too many clients were registered from this network, try again later")
+}
+
+// updatesPerDay is how often a client may change its registration in a day: each
+// time it can name another address that we fetch, whose server did not ask for it.
+const updatesPerDay = 100
+
+func (h *Handler) countUpdate(ctx context.Context, clientID string) error {
+	return h.count(ctx, "register/update/"+clientID, updatesPerDay, "the registration was changed too often, try again later")
+}
+
+func (h *Handler) count(ctx context.Context, key string, most int, refusal string) error {
 	const day = 24 * time.Hour
-	n, err := h.Store.Count(r.Context(), "register/"+h.Network(r), day, h.Now())
+	n, err := h.Store.Count(ctx, key, day, h.Now())
 	switch {
 	case err != nil:
 		return oauth.Unavailable(err)
-	case n > h.PerNetwork:
-		return oauth.Refuse(oauth.InvalidRequest, "too many clients were registered from this network, try again later").Because(errQuota)
+	case n > most:
+		return oauth.Refuse(oauth.InvalidRequest, refusal).Because(errQuota)
 	}
 	return nil
 }

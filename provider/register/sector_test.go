@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -124,5 +125,33 @@ func TestMadeUpInitialAccessTokenIsGoodForNothing(t *testing.T) {
 	unauthorized(t, send(t, p, http.MethodPost, "/register", made, document(map[string]any{"scope": providertest.APIScope})))
 	if n := s.calls.Load(); n > 0 {
 		t.Errorf("%d calls", n)
+	}
+}
+
+// Hardening 9, everything is bounded: one registration does not make us call address
+// after address.
+func TestUpdatesOfAClientAreLimited(t *testing.T) {
+	t.Parallel()
+	s, p := withSector(t, `["`+callback+`", "`+other+`"]`)
+	r := registered(t, p, "", s.pairwise())
+	for i := range 100 {
+		d := s.pairwise()
+		d["sector_identifier_uri"] = s.URL + "/" + strconv.Itoa(i)
+		if res := r.put(t, d); res.StatusCode != http.StatusOK {
+			t.Fatalf("update %d: status %d: %s", i, res.StatusCode, res.Body)
+		}
+	}
+	calls := s.calls.Load()
+	d := s.pairwise()
+	d["sector_identifier_uri"] = s.URL + "/one/more"
+	if res := r.put(t, d); res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" {
+		t.Errorf("status %d: %s", res.StatusCode, res.Body)
+	}
+	if n := s.calls.Load(); n != calls {
+		t.Errorf("%d calls more", n-calls)
+	}
+	p.Clock.Advance(24 * time.Hour)
+	if res := r.put(t, d); res.StatusCode != http.StatusOK {
+		t.Errorf("a day later: status %d: %s", res.StatusCode, res.Body)
 	}
 }
