@@ -84,21 +84,22 @@ func (h *Handler) Routes(r chi.Router) {
 	r.Get("/authorize", web.Handle(h.page, h.authorize))
 	r.Post("/authorize", web.Handle(h.page, h.authorizePost))
 	r.Group(func(r chi.Router) {
-		r.Use(h.ownForms)
-		for path, step := range map[string]web.Handler{
-			"/login": h.login, "/login/switch": h.switchAccount, "/login/choose": h.choose,
-			"/sign-up/start": h.startSignUp, "/sign-up": h.signUp, "/consent": h.consent,
-		} {
+		r.Use(web.OwnForms(h.Issuer, h.page))
+		steps := map[string]web.Handler{
+			"/login":        h.resumeUnread(h.login),
+			"/login/switch": h.resumeUnread(h.switchAccount),
+			"/login/choose": h.resume(h.choose),
+			"/consent":      h.resume(h.consent),
+		}
+		if h.Registrar != nil {
+			steps["/sign-up/start"], steps["/sign-up"] = h.resume(h.startSignUp), h.resume(h.signUp)
+		}
+		for path, step := range steps {
 			r.Post(path, web.Handle(h.page, step))
 			// Whoever comes back to the address alone has no request any more.
 			r.Get(path, web.Handle(h.page, func(http.ResponseWriter, *http.Request) error { return expired() }))
 		}
 	})
-}
-
-// ownForms refuses the forms that another site has sent.
-func (h *Handler) ownForms(next http.Handler) http.Handler {
-	return web.OwnForms(h.Issuer, h.page)(next)
 }
 
 // flow is one authorization request on its way through the steps.
@@ -116,6 +117,11 @@ type flow struct {
 	hint string
 	// started is when the request first arrived, from which max_age counts.
 	started time.Time
+
+	// form is that of the page that carried the request here, and page what we had
+	// sealed into it; empty at first.
+	form url.Values
+	page pending
 
 	// browser is what the person's browser presents, and people those who are
 	// signed in in it, the latest first.
@@ -226,7 +232,8 @@ func (h *Handler) open(r *http.Request, p pending, sessions []storage.Hash) (*fl
 		client: state.Client, started: p.Started, browser: h.Cookies.Browser(r), people: state.Sessions,
 		write: storage.Write{Now: h.Now()},
 	}
-	f.take(h.resolve(r.Context(), state.Client, form, p.Resolved))
+	parameters, fault := h.resolve(r.Context(), state.Client, form, p.Resolved)
+	f.request, f.fault = oauth.ParseAuthorizationRequest(parameters), fault
 	if err := proveRedirectURI(f.request, f.client); err != nil {
 		if f.fault != nil { // which is why it is not in the request
 			err = f.fault
@@ -250,10 +257,6 @@ func (h *Handler) resolve(ctx context.Context, c *storage.Client, form url.Value
 		return form, err
 	}
 	return inner, nil
-}
-
-func (f *flow) take(form url.Values, fault error) {
-	f.request, f.fault = oauth.ParseAuthorizationRequest(form), fault
 }
 
 // proveRedirectURI makes sure that the redirect URI is the client's, or takes

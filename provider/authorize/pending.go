@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
 	"time"
 
+	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 )
 
@@ -54,34 +54,38 @@ func (h *Handler) unseal(r *http.Request, sealed string) (pending, error) {
 	return p, nil
 }
 
-// resume takes up the flow that a page of ours carries, with the people who are
+// step is what a form of ours asks for.
+type step func(http.ResponseWriter, *http.Request, *flow) error
+
+// resume takes up the flow that the form of a page carries, with the people who are
 // signed in in the browser.
-func (h *Handler) resume(r *http.Request, form url.Values) (*flow, pending, error) {
-	f, p, err := h.reopen(r, form, h.begin)
-	if f != nil {
-		f.identify(p.User)
-	}
-	return f, p, err
-}
+func (h *Handler) resume(next step) web.Handler { return h.reopen(h.begin, next) }
 
 // resumeUnread is resume for a step that does not need to know who they are: they
 // are not read.
-func (h *Handler) resumeUnread(r *http.Request, form url.Values) (*flow, pending, error) {
-	return h.reopen(r, form, h.beginUnread)
-}
+func (h *Handler) resumeUnread(next step) web.Handler { return h.reopen(h.beginUnread, next) }
 
 // reopen reads and checks the request of a page again: what was true when the page
 // was made may have changed.
-func (h *Handler) reopen(
-	r *http.Request, form url.Values, begin func(*http.Request, pending) (*flow, error),
-) (*flow, pending, error) {
-	p, err := h.unseal(r, form.Get("request"))
-	if err != nil {
-		return nil, p, err
+func (h *Handler) reopen(begin func(*http.Request, pending) (*flow, error), next step) web.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		form, err := web.Form(r)
+		if err != nil {
+			return err
+		}
+		p, err := h.unseal(r, form.Get("request"))
+		if err != nil {
+			return err
+		}
+		f, err := begin(r, p)
+		if err != nil {
+			return err
+		}
+		if err := h.check(r.Context(), f); err != nil {
+			return h.refuse(w, r, f, err)
+		}
+		f.form, f.page = form, p
+		f.identify(p.User)
+		return next(w, r, f)
 	}
-	f, err := begin(r, p)
-	if err != nil {
-		return nil, p, err
-	}
-	return f, p, h.check(r.Context(), f)
 }

@@ -3,7 +3,6 @@ package authorize
 import (
 	"errors"
 	"net/http"
-	"net/url"
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
@@ -33,24 +32,16 @@ func (h *Handler) showSignUp(w http.ResponseWriter, r *http.Request, f *flow, pa
 }
 
 // startSignUp serves POST /sign-up/start: who came to sign in has no account.
-func (h *Handler) startSignUp(w http.ResponseWriter, r *http.Request) error {
-	f, _, err := h.resumeSignUp(w, r)
-	if err != nil || f == nil {
-		return err
-	}
+func (h *Handler) startSignUp(w http.ResponseWriter, r *http.Request, f *flow) error {
 	return h.showSignUp(w, r, f, consentui.SignUp{})
 }
 
 // signUp serves POST /sign-up: what an account is made of. Whoever has made one
 // is signed in.
-func (h *Handler) signUp(w http.ResponseWriter, r *http.Request) error {
-	f, form, err := h.resumeSignUp(w, r)
-	if err != nil || f == nil {
-		return err
-	}
-	name, email := form.Get("name"), form.Get("email")
+func (h *Handler) signUp(w http.ResponseWriter, r *http.Request, f *flow) error {
+	name, email := f.form.Get("name"), f.form.Get("email")
 	outcome, err := h.Registrar.Register(r.Context(), account.SignUp{
-		Name: name, Email: email, Password: form.Get("password"), Network: h.Network(r),
+		Name: name, Email: email, Password: f.form.Get("password"), Network: h.Network(r),
 	})
 	if err != nil {
 		return h.showSignUp(w, r, f, consentui.SignUp{Name: name, Email: email, Problem: signUpProblem(w, r, err)})
@@ -58,23 +49,6 @@ func (h *Handler) signUp(w http.ResponseWriter, r *http.Request) error {
 	h.signIn(r, f, outcome)
 	web.EventOf(r.Context()).Note = "signed up"
 	return h.next(w, r, f)
-}
-
-// resumeSignUp takes up the flow of a sign-up form. It returns no flow if that
-// has been answered.
-func (h *Handler) resumeSignUp(w http.ResponseWriter, r *http.Request) (*flow, url.Values, error) {
-	if h.Registrar == nil {
-		return nil, nil, oauth.Refuse(oauth.AccessDenied, "accounts cannot be made here")
-	}
-	form, err := web.Form(r)
-	if err != nil {
-		return nil, nil, err
-	}
-	f, _, err := h.resume(r, form)
-	if err != nil {
-		return nil, nil, h.resumeFailed(w, r, f, err)
-	}
-	return f, form, nil
 }
 
 // signUpProblem notes why no account was made, and returns what the person is told.

@@ -111,7 +111,7 @@ func TestSignUpCanBeClosed(t *testing.T) {
 	wantError(t, p.Authorize(t, browser, params("prompt", "create")), "invalid_request")
 	sealed := wantLogin(t, p.Authorize(t, browser, params()))
 	for _, path := range []string{"/sign-up", "/sign-up/start"} {
-		wantPage(t, p.Post(t, browser, path, newcomer(sealed)), http.StatusBadRequest, invalidPage)
+		wantPage(t, p.Post(t, browser, path, newcomer(sealed)), http.StatusNotFound, "There is no such page")
 	}
 }
 

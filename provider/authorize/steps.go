@@ -51,17 +51,9 @@ func (f *flow) loginHint() string {
 }
 
 // login serves POST /login: the person's identifier and password.
-func (h *Handler) login(w http.ResponseWriter, r *http.Request) error {
-	form, err := web.Form(r)
-	if err != nil {
-		return err
-	}
-	f, _, err := h.resumeUnread(r, form)
-	if err != nil {
-		return h.resumeFailed(w, r, f, err)
-	}
-	username := form.Get("username")
-	outcome, err := h.Authenticator.Authenticate(r.Context(), h.attempt(r, username, form.Get("password"), f))
+func (h *Handler) login(w http.ResponseWriter, r *http.Request, f *flow) error {
+	username := f.form.Get("username")
+	outcome, err := h.Authenticator.Authenticate(r.Context(), h.attempt(r, username, f.form.Get("password"), f))
 	if err != nil {
 		return h.showLogin(w, r, f, username, problem(w, r, err))
 	}
@@ -140,32 +132,16 @@ func (h *Handler) showChoose(w http.ResponseWriter, r *http.Request, f *flow) er
 }
 
 // choose serves POST /login/choose: which of the people in the browser it is.
-func (h *Handler) choose(w http.ResponseWriter, r *http.Request) error {
-	form, err := web.Form(r)
-	if err != nil {
-		return err
-	}
-	f, _, err := h.resume(r, form)
-	if err != nil {
-		return h.resumeFailed(w, r, f, err)
-	}
+func (h *Handler) choose(w http.ResponseWriter, r *http.Request, f *flow) error {
 	// Whoever is not signed in any more signs in.
 	f.who = nil
-	f.pick(func(p storage.SignedIn) bool { return p.User.ID == form.Get("account") })
+	f.pick(func(p storage.SignedIn) bool { return p.User.ID == f.form.Get("account") })
 	f.chosen = true
 	return h.next(w, r, f)
 }
 
 // switchAccount serves POST /login/switch: the person wants to be somebody else.
-func (h *Handler) switchAccount(w http.ResponseWriter, r *http.Request) error {
-	form, err := web.Form(r)
-	if err != nil {
-		return err
-	}
-	f, _, err := h.resumeUnread(r, form)
-	if err != nil {
-		return h.resumeFailed(w, r, f, err)
-	}
+func (h *Handler) switchAccount(w http.ResponseWriter, r *http.Request, f *flow) error {
 	return h.showLogin(w, r, f, "", consentui.ProblemNone)
 }
 
@@ -201,24 +177,16 @@ func description(catalogue *storage.Catalogue, scope string) string {
 }
 
 // consent serves POST /consent: the person's decision.
-func (h *Handler) consent(w http.ResponseWriter, r *http.Request) error {
-	form, err := web.Form(r)
-	if err != nil {
-		return err
-	}
-	f, p, err := h.resume(r, form)
-	if err != nil {
-		return h.resumeFailed(w, r, f, err)
-	}
+func (h *Handler) consent(w http.ResponseWriter, r *http.Request, f *flow) error {
 	// The decision counts if the person that it was asked of is still signed in.
 	// If not, next asks whoever it is now. The page that it was made on came
 	// after the choice and the sign-in that the request demanded.
-	if f.who != nil && f.who.User.ID == p.User {
+	if f.who != nil && f.who.User.ID == f.page.User {
 		f.chosen, f.signedIn = true, true
-		if form.Get("decision") != "allow" {
+		if f.form.Get("decision") != "allow" {
 			return h.refuse(w, r, f, oauth.Refuse(oauth.AccessDenied, "the person did not agree"))
 		}
-		f.approved = slices.Equal(f.asked(), p.Scopes) // or the client may get others by now
+		f.approved = slices.Equal(f.asked(), f.page.Scopes) // or the client may get others by now
 	}
 	if f.approved {
 		f.write.Consent = &storage.Consent{
@@ -227,13 +195,4 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request) error {
 		web.EventOf(r.Context()).Note = "consent given"
 	}
 	return h.next(w, r, f)
-}
-
-// resumeFailed answers a flow that cannot go on: to the client, if it got as
-// far as that, or on a page.
-func (h *Handler) resumeFailed(w http.ResponseWriter, r *http.Request, f *flow, err error) error {
-	if f == nil {
-		return err
-	}
-	return h.refuse(w, r, f, err)
 }
