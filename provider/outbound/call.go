@@ -41,7 +41,10 @@ func httpClient(
 // It fails with ErrRefused, ErrFailed, ErrBusy or ErrClosed, and as the context
 // does.
 func (c *Client) PostForm(ctx context.Context, rawURL string, form url.Values) (status int, err error) {
-	if err := c.Check(rawURL); err != nil {
+	if strings.Contains(rawURL, "#") { // OpenID Connect Back-Channel Logout §2.2
+		return 0, refused("", "the address has a fragment")
+	}
+	if err := c.policy.checkURL(rawURL); err != nil {
 		return 0, err
 	}
 	if err := c.begin(); err != nil {

@@ -89,7 +89,7 @@ func passes(err error) bool {
 // outcome returns a copy of what is known of the address, after a fetch unless it
 // is recent enough.
 func (c *Client) outcome(ctx context.Context, rawURL string, recent func(*entry, time.Time) bool) (entry, error) {
-	if err := c.CheckWithFragment(rawURL); err != nil {
+	if err := c.policy.checkURL(rawURL); err != nil {
 		return entry{}, err
 	}
 	e, flight, err := c.board(ctx, rawURL, recent)

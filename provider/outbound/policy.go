@@ -19,47 +19,34 @@ type policy struct {
 // maxURL bounds an address, and with it the keys of the cache.
 const maxURL = 2048
 
-// Check says whether the address can be called at all, for when it is
-// registered; it looks no name up. It must be https, or http where the settings
-// allow that, be written plainly, have a host and neither a user nor a fragment,
-// and not name a network address that calls must not lead to. It fails with
-// ErrRefused.
-func (c *Client) Check(rawURL string) error {
-	if strings.Contains(rawURL, "#") {
-		return refused("", "the address has a fragment")
-	}
-	return c.CheckWithFragment(rawURL)
-}
-
-// CheckWithFragment is [Client.Check] for a request_uri, whose fragment says
-// which version of the object is meant, [OpenID Connect Core §6.2].
+// checkURL says whether the address may be called as far as one can see without
+// looking a name up: whether it is https, or http where the settings allow that, has
+// a host and no user, and names no network address that calls must not lead to.
+// Parsers differ about whatever is written in an unusual way, so that this is
+// refused.
+//
+// A fragment may be there: that of a request_uri says which version of the object is
+// meant, [OpenID Connect Core §6.2].
 //
 // [OpenID Connect Core §6.2]: https://openid.net/specs/openid-connect-core-1_0.html#RequestUriParameter
-func (c *Client) CheckWithFragment(rawURL string) error {
-	_, err := c.policy.parse(rawURL)
-	return err
-}
-
-// parse parses an address that may be called as far as one can see. Parsers
-// differ about whatever is written in an unusual way, so that this is refused.
-func (p policy) parse(rawURL string) (*url.URL, error) {
+func (p policy) checkURL(rawURL string) error {
 	if len(rawURL) > maxURL || strings.ContainsFunc(rawURL, unusual) {
-		return nil, refused("", "the address is too long or has characters that an address cannot have")
+		return refused("", "the address is too long or has characters that an address cannot have")
 	}
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		return nil, refused("", "the address cannot be parsed")
+		return refused("", "the address cannot be parsed")
 	}
 	rest, ok := strings.CutPrefix(rawURL, u.Scheme+"://"+u.Host)
 	switch {
 	case u.Scheme != "https" && (u.Scheme != "http" || !p.http):
-		return nil, refused(u.Host, "the address is not https")
+		return refused(u.Host, "the address is not https")
 	case u.User != nil:
-		return nil, refused(u.Host, "the address has a user")
+		return refused(u.Host, "the address has a user")
 	case u.Hostname() == "" || !ok || rest != "" && !strings.Contains("/?#", rest[:1]):
-		return nil, refused(u.Host, "the address has no host, or one that is not written plainly")
+		return refused(u.Host, "the address has no host, or one that is not written plainly")
 	}
-	return u, p.checkHost(u)
+	return p.checkHost(u)
 }
 
 func unusual(r rune) bool { return r <= ' ' || r > '~' || r == '\\' }
