@@ -25,6 +25,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/engine"
 	"github.com/gatelodge/gatelodge/provider/oauth"
+	"github.com/gatelodge/gatelodge/provider/requestobject"
 	"github.com/gatelodge/gatelodge/provider/secret"
 	"github.com/gatelodge/gatelodge/provider/session"
 	"github.com/gatelodge/gatelodge/storage"
@@ -45,11 +46,6 @@ type Keys interface {
 	Verify(ctx context.Context, token, typ string) ([]byte, error)
 }
 
-// RequestObjects resolves the parameters request and request_uri.
-type RequestObjects interface {
-	Resolve(ctx context.Context, c *storage.Client, form url.Values) (url.Values, error)
-}
-
 // Handler serves the endpoint and its pages.
 type Handler struct {
 	Issuer    string
@@ -58,7 +54,7 @@ type Handler struct {
 	Engine    Engine
 	Keys      Keys
 	// RequestObjects are what signed requests are read with.
-	RequestObjects RequestObjects
+	RequestObjects *requestobject.Resolver
 	Authenticator  *account.Authenticator
 	// Registrar makes accounts; nil if people cannot make them for themselves.
 	Registrar *account.Registrar

@@ -52,11 +52,6 @@ type Store interface {
 	RevokeGrant(ctx context.Context, grantID string, at time.Time) error
 }
 
-// ClientKeys encrypts to clients. It fails with [client.ErrNoKey] if the client has no key to encrypt to.
-type ClientKeys interface {
-	Encrypt(ctx context.Context, c *storage.Client, alg, enc, contentType string, plaintext []byte) (string, error)
-}
-
 // Signer signs tokens.
 type Signer interface {
 	Sign(ctx context.Context, alg, typ string, claims any) (string, error)
@@ -70,7 +65,7 @@ type Deps struct {
 	ClientAuth    *clientauth.Authenticator
 	Authenticator *account.Authenticator
 	Keys          Signer
-	ClientKeys    ClientKeys
+	ClientKeys    *client.Keys
 	Secrets       *secret.Keys
 	Now           func() time.Time
 }

@@ -31,7 +31,6 @@ type AuthorizationRequest struct {
 	MaxAge      string
 	LoginHint   string
 	IDTokenHint string
-	ACRValues   []string
 	// Claims is as sent: JSON, "" if absent.
 	Claims    string
 	Resources []string
@@ -58,7 +57,6 @@ func ParseAuthorizationRequest(form url.Values) *AuthorizationRequest {
 		MaxAge:              form.Get("max_age"),
 		LoginHint:           form.Get("login_hint"),
 		IDTokenHint:         form.Get("id_token_hint"),
-		ACRValues:           strings.Fields(form.Get("acr_values")),
 		Claims:              form.Get("claims"),
 		Resources:           form["resource"],
 		Form:                form,
@@ -70,9 +68,9 @@ func (r *AuthorizationRequest) Returns(kind string) bool {
 	return slices.Contains(r.ResponseType, kind)
 }
 
-// FrontChannel reports whether the response has tokens, which must not be in the
+// frontChannel reports whether the response has tokens, which must not be in the
 // query, where they would be logged.
-func (r *AuthorizationRequest) FrontChannel() bool {
+func (r *AuthorizationRequest) frontChannel() bool {
 	return r.Returns("token") || r.Returns("id_token")
 }
 
@@ -102,7 +100,7 @@ func ResponseModes() []ResponseMode { return []ResponseMode{Query, Fragment, For
 // it keeps tokens out of the query, OAuth 2.0 Multiple Response Types §5, and,
 // since browsers post forms to web addresses only, that form_post leads to one.
 func (r *AuthorizationRequest) Takes(mode ResponseMode) bool {
-	if mode == Query && r.FrontChannel() {
+	if mode == Query && r.frontChannel() {
 		return false
 	}
 	if mode == FormPost && !strings.HasPrefix(r.RedirectURI, "https://") && !strings.HasPrefix(r.RedirectURI, "http://") {
@@ -117,7 +115,7 @@ func (r *AuthorizationRequest) Mode() ResponseMode {
 	if r.Takes(r.ResponseMode) {
 		return r.ResponseMode
 	}
-	if r.FrontChannel() {
+	if r.frontChannel() {
 		return Fragment
 	}
 	return Query
