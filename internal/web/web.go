@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/gatelodge/gatelodge/provider/oauth"
 )
@@ -89,6 +90,18 @@ func Bearer(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
 		"error":             string(e.Code),
 		"error_description": describe(r, e),
 	})
+}
+
+// BearerToken is the token in the Authorization header, [RFC 6750 §2.1], "" if there
+// is none.
+//
+// [RFC 6750 §2.1]: https://www.rfc-editor.org/rfc/rfc6750#section-2.1
+func BearerToken(r *http.Request) string {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
 }
 
 // Outage tells the client of an outage when to come back.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/gatelodge/gatelodge/provider/accesstoken"
 	"github.com/gatelodge/gatelodge/provider/claims"
+	"github.com/gatelodge/gatelodge/provider/secret"
 	"github.com/gatelodge/gatelodge/storage"
 )
 
@@ -33,7 +34,7 @@ var (
 func (tokens) AuthorizeCodeSignature(_ context.Context, code string) string { return code }
 
 func (tokens) GenerateAuthorizeCode(context.Context, fosite.Requester) (token, signature string, err error) {
-	code := newToken(accesstoken.CodePrefix)
+	code := secret.Token(accesstoken.CodePrefix)
 	return code, code, nil
 }
 
@@ -46,7 +47,7 @@ func (tokens) RefreshTokenSignature(_ context.Context, token string) string { re
 // that again, on any node, gets the same.
 func (t tokens) GenerateRefreshToken(ctx context.Context, _ fosite.Requester) (token, signature string, err error) {
 	w := workOf(ctx)
-	token = newToken(accesstoken.RefreshPrefix)
+	token = secret.Token(accesstoken.RefreshPrefix)
 	if w.state.Refresh != nil {
 		token = t.successor(w.form.Get("refresh_token"), w.state.Refresh)
 	}
@@ -87,7 +88,7 @@ func (t tokens) GenerateAccessToken(ctx context.Context, _ fosite.Requester) (to
 	w := workOf(ctx)
 	w.accessExpiresAt = w.now.Add(t.Config.AccessTokenLifetime)
 	if w.client.Metadata.AccessTokenFormat == "opaque" {
-		token = newToken(accesstoken.OpaquePrefix)
+		token = secret.Token(accesstoken.OpaquePrefix)
 		return token, token, nil
 	}
 	token, err = t.Keys.Sign(ctx, accessTokenAlg, accesstoken.Type, t.accessClaims(w))

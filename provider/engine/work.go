@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"net/url"
 	"slices"
 	"time"
@@ -71,11 +69,4 @@ func (w *work) requester(form url.Values) fosite.Requester {
 		Form:            form,
 		Session:         newSession(w),
 	}
-}
-
-// newToken returns an opaque token: the prefix and 256 random bits.
-func newToken(prefix string) string {
-	b := make([]byte, 32)
-	_, _ = rand.Read(b) // never fails, see crypto/rand
-	return prefix + base64.RawURLEncoding.EncodeToString(b)
 }

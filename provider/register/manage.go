@@ -96,7 +96,7 @@ func (h *Handler) remove(w http.ResponseWriter, r *http.Request) error {
 // authenticate finds the client that the registration access token is of. A
 // wrong token and a client that there is not get the same answer.
 func (h *Handler) authenticate(r *http.Request) (storage.Client, string, error) {
-	token, id := bearer(r), chi.URLParam(r, "client_id")
+	token, id := web.BearerToken(r), chi.URLParam(r, "client_id")
 	if token == "" {
 		return storage.Client{}, "", oauth.Refuse(oauth.InvalidToken, "")
 	}

@@ -10,7 +10,6 @@ package register
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"slices"
@@ -34,14 +33,7 @@ const (
 )
 
 // NewInitialAccessToken returns a token that lets its bearer register clients.
-func NewInitialAccessToken() string { return newToken(initialPrefix) }
-
-// newToken returns an opaque token: the prefix and 256 random bits.
-func newToken(prefix string) string {
-	b := make([]byte, 32)
-	_, _ = rand.Read(b) // never fails, see crypto/rand
-	return prefix + base64.RawURLEncoding.EncodeToString(b)
-}
+func NewInitialAccessToken() string { return secret.Token(initialPrefix) }
 
 // Store is what registration asks of the database.
 type Store interface {
@@ -110,7 +102,7 @@ func present(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
 //
 // [RFC 7591 §3.1]: https://www.rfc-editor.org/rfc/rfc7591#section-3.1
 func (h *Handler) create(w http.ResponseWriter, r *http.Request) error {
-	initial := bearer(r)
+	initial := web.BearerToken(r)
 	if initial == "" && !h.Open {
 		return oauth.Refuse(oauth.InvalidToken, "")
 	}
@@ -118,7 +110,7 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	now, manage := h.Now(), newToken(managePrefix)
+	now, manage := h.Now(), secret.Token(managePrefix)
 	c := storage.Client{
 		ID: strings.ToLower(rand.Text()), RegistrationHash: storage.HashOf(manage),
 		CreatedAt: now, UpdatedAt: now, ExpiresAt: now.Add(h.Unused),
@@ -225,15 +217,6 @@ func (h *Handler) giveSecret(c *storage.Client) (made string) {
 		c.SecretHash = client.HashSecret(h.Secrets, c.ID, made)
 	}
 	return made
-}
-
-// bearer is the token in the Authorization header, "" if there is none.
-func bearer(r *http.Request) string {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimSpace(token)
 }
 
 // response is a client information response, [RFC 7591 §3.2.1] and [RFC 7592 §3]:

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/gatelodge/gatelodge/provider/secret"
 )
 
 const (
@@ -54,7 +56,7 @@ func (c *Cookies) RememberDevice(w http.ResponseWriter, r *http.Request, userID,
 	now := c.Now()
 	k := c.known(r)
 	if k.ID == "" {
-		k.ID = random()
+		k.ID = secret.Token("")
 	}
 	k.People = slices.DeleteFunc(k.People, func(p person) bool { return p.UserID == userID })
 	k.People = slices.Insert(k.People, 0, person{userID, identifier, now.UTC()})

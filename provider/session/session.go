@@ -6,7 +6,6 @@
 package session
 
 import (
-	"crypto/rand"
 	"encoding/base64"
 	"net/http"
 	"strings"
@@ -24,16 +23,13 @@ const (
 	deviceCookie  = "gatelodge-device"
 )
 
-// tokenBytes is the entropy of a token: 256 bits.
-const tokenBytes = 32
-
 // Token is the secret of one browser session. It can only be made here, never
 // from what a browser sends, so that no session can be fixed from outside. It
 // prints as [redacted].
 type Token struct{ value string }
 
 // NewToken returns a fresh random token.
-func NewToken() Token { return Token{random()} }
+func NewToken() Token { return Token{secret.Token("")} }
 
 // Hash is the form in which the token is stored.
 func (t Token) Hash() storage.Hash { return storage.HashOf(t.value) }
@@ -81,7 +77,7 @@ func (c *Cookies) BindBrowser(w http.ResponseWriter, r *http.Request) string {
 	if bindings := c.Bindings(r); len(bindings) > 0 {
 		return bindings[0]
 	}
-	value := random()
+	value := secret.Token("")
 	c.write(w, browserCookie+value[:6], value, time.Time{})
 	return value
 }
@@ -118,14 +114,8 @@ func (c *Cookies) name(name string) string {
 	return name
 }
 
-func random() string {
-	b := make([]byte, tokenBytes)
-	_, _ = rand.Read(b) // never fails, see crypto/rand
-	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-// wellFormed reports whether the value could have come from random.
+// wellFormed reports whether the value could have come from [secret.Token].
 func wellFormed(value string) bool {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(value)
-	return err == nil && len(b) == tokenBytes
+	return err == nil && len(b) == secret.TokenBytes
 }

@@ -26,18 +26,13 @@ type Signer interface {
 	Sign(ctx context.Context, alg, typ string, claims any) (string, error)
 }
 
-// Encrypter encrypts responses to clients.
-type Encrypter interface {
-	Encrypt(ctx context.Context, c *storage.Client, alg, enc, contentType string, plaintext []byte) (string, error)
-}
-
 // Handler serves the endpoint.
 type Handler struct {
 	Issuer     string
 	Tokens     *accesstoken.Verifier
 	Directory  *client.Directory
 	Keys       Signer
-	ClientKeys Encrypter
+	ClientKeys *client.Keys
 }
 
 // Routes registers the endpoint.
@@ -146,11 +141,7 @@ func bearer(r *http.Request) (string, error) {
 	if r.URL.Query().Has("access_token") {
 		return "", oauth.Refuse(oauth.InvalidRequest, "the access token must not be sent in the URL")
 	}
-	scheme, header, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		header = ""
-	}
-	inBody := ""
+	header, inBody := web.BearerToken(r), ""
 	if r.Method == http.MethodPost && r.ContentLength != 0 {
 		form, err := web.Form(r)
 		if err != nil {
