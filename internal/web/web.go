@@ -101,7 +101,7 @@ func BearerToken(r *http.Request) string {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""
 	}
-	return strings.TrimSpace(token)
+	return token
 }
 
 // Outage tells the client of an outage when to come back.
