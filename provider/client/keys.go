@@ -67,7 +67,7 @@ func NewKeys(calls *outbound.Client) *Keys {
 func (k *Keys) Verify(
 	ctx context.Context, c *storage.Client, compact string, algorithms []string,
 ) (payload []byte, alg string, err error) {
-	jws, err := parseJWS(compact, algorithms)
+	jws, err := ParseJWS(compact, algorithms)
 	if err != nil {
 		return nil, "", err
 	}
@@ -75,27 +75,46 @@ func (k *Keys) Verify(
 	if err != nil {
 		return nil, "", err
 	}
-	payload, err = verify(jws, set)
+	payload, err = verify(jws, compact, set)
 	if errors.Is(err, errUnknown) && c.Metadata.JWKSURI != "" {
 		if set, err = k.anew(ctx, c); err != nil {
 			return nil, "", err
 		}
-		payload, err = verify(jws, set)
+		payload, err = verify(jws, compact, set)
 	}
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: %w", ErrSignature, err)
 	}
-	return payload, jws.Signatures[0].Protected.Algorithm, nil
+	return payload, registeredName(jws.Signatures[0].Protected.Algorithm), nil
 }
 
-// parseJWS refuses every critical extension: we understand none, and that for
-// payloads that are not encoded is not for JWTs, [RFC 7797 §7].
+// ed25519Alg is the newer name of EdDSA with the one key that we take for it,
+// [RFC 9864 §2.2]: what clients sign with it, for them that is EdDSA.
+//
+// [RFC 9864 §2.2]: https://www.rfc-editor.org/rfc/rfc9864#section-2.2
+const ed25519Alg = "Ed25519"
+
+// registeredName is the name that clients register an algorithm under.
+func registeredName(alg string) string {
+	if alg == ed25519Alg {
+		return "EdDSA"
+	}
+	return alg
+}
+
+// ParseJWS parses what a client signed with one of the algorithms, and verifies
+// nothing. It refuses every critical extension: we understand none, and that for
+// payloads that are not encoded is not for JWTs, [RFC 7797 §7]. It fails with
+// ErrSignature.
 //
 // [RFC 7797 §7]: https://www.rfc-editor.org/rfc/rfc7797#section-7
-func parseJWS(compact string, algorithms []string) (*jose.JSONWebSignature, error) {
-	accepted := make([]jose.SignatureAlgorithm, 0, len(algorithms))
+func ParseJWS(compact string, algorithms []string) (*jose.JSONWebSignature, error) {
+	accepted := make([]jose.SignatureAlgorithm, 0, len(algorithms)+1)
 	for _, alg := range algorithms {
 		accepted = append(accepted, jose.SignatureAlgorithm(alg))
+		if alg == registeredName(ed25519Alg) {
+			accepted = append(accepted, ed25519Alg)
+		}
 	}
 	jws, err := jose.ParseSignedCompact(compact, accepted)
 	if err != nil {
@@ -114,7 +133,7 @@ var (
 
 // verify checks the signature with the keys that may have made it. errUnknown
 // says that there can be others than these.
-func verify(jws *jose.JSONWebSignature, set []jose.JSONWebKey) ([]byte, error) {
+func verify(jws *jose.JSONWebSignature, compact string, set []jose.JSONWebKey) ([]byte, error) {
 	header := jws.Signatures[0].Protected
 	err, tried := errUnknown, 0
 	for _, key := range set {
@@ -127,7 +146,7 @@ func verify(jws *jose.JSONWebSignature, set []jose.JSONWebKey) ([]byte, error) {
 		if !signs(key, header.Algorithm) || tried == maxTried {
 			continue
 		}
-		if payload, err := jws.Verify(key.Key); err == nil {
+		if payload, err := verifyWith(key, jws, compact); err == nil {
 			return payload, nil
 		}
 		tried++
@@ -135,9 +154,23 @@ func verify(jws *jose.JSONWebSignature, set []jose.JSONWebKey) ([]byte, error) {
 	return nil, err
 }
 
+// verifyWith is go-jose's, which does not know the name Ed25519.
+func verifyWith(key jose.JSONWebKey, jws *jose.JSONWebSignature, compact string) ([]byte, error) {
+	public, ok := key.Key.(ed25519.PublicKey)
+	if !ok || jws.Signatures[0].Protected.Algorithm != ed25519Alg {
+		return jws.Verify(key.Key)
+	}
+	input := compact[:strings.LastIndexByte(compact, '.')]
+	if !ed25519.Verify(public, []byte(input), jws.Signatures[0].Signature) {
+		return nil, errWrong
+	}
+	return jws.UnsafePayloadWithoutVerification(), nil
+}
+
 // signs reports whether the key can have signed with the algorithm.
 func signs(key jose.JSONWebKey, alg string) bool {
-	if key.Use != "" && key.Use != "sig" || key.Algorithm != "" && key.Algorithm != alg {
+	alg = registeredName(alg)
+	if key.Use != "" && key.Use != "sig" || key.Algorithm != "" && registeredName(key.Algorithm) != alg {
 		return false
 	}
 	switch public := key.Key.(type) {

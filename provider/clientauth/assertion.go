@@ -58,7 +58,7 @@ func fromAssertion(form url.Values) (Credentials, error) {
 		return Credentials{}, oauth.Refuse(oauth.InvalidRequest, "client_assertion_type must be "+assertionType)
 	}
 	c := Credentials{assertion: form.Get("client_assertion")}
-	jws, err := parse(c.assertion)
+	jws, err := client.ParseJWS(c.assertion, oauth.SigningAlgorithms())
 	if err != nil {
 		return Credentials{}, refuse("the assertion is not a JWS with an accepted algorithm")
 	}
@@ -85,14 +85,6 @@ func assertionTyp(typ string) bool {
 	default:
 		return false
 	}
-}
-
-func parse(assertion string) (*jose.JSONWebSignature, error) {
-	accepted := make([]jose.SignatureAlgorithm, 0, len(oauth.SigningAlgorithms()))
-	for _, alg := range oauth.SigningAlgorithms() {
-		accepted = append(accepted, jose.SignatureAlgorithm(alg))
-	}
-	return jose.ParseSignedCompact(assertion, accepted)
 }
 
 // checkAssertion verifies the assertion with the client's registered keys,

@@ -3,9 +3,11 @@ package clientauth_test
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"net/http"
@@ -166,4 +168,41 @@ func TestAssertionHasTheRegisteredAlgorithm(t *testing.T) {
 	if res := s.token(t, providertest.SignJWT(t, "PS256", key, s.claims(nil), nil)); res.StatusCode != http.StatusOK {
 		t.Errorf("status %d: %s", res.StatusCode, res.Body)
 	}
+}
+
+// RFC 9864 §2.2: libraries have begun to call EdDSA with an Ed25519 key Ed25519. A
+// client that registered EdDSA may use them, and nobody else's key will do.
+func TestEd25519IsEdDSA(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t, providertest.New(t, providertest.Options{}))
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, foreign, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: public, Algorithm: "EdDSA"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.SaveClient(t.Context(), t, "signer", storage.ClientMetadata{
+		GrantTypes: []string{"client_credentials"}, JWKS: set,
+		TokenEndpointAuthMethod: "private_key_jwt", TokenEndpointAuthSigningAlg: "EdDSA",
+	})
+	s.Clock.Advance(time.Minute) // the directory remembers the client
+	sign := func(key ed25519.PrivateKey) string {
+		claims, err := json.Marshal(s.claims(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		encode := base64.RawURLEncoding.EncodeToString
+		input := encode([]byte(`{"alg":"Ed25519"}`)) + "." + encode(claims)
+		return input + "." + encode(ed25519.Sign(key, []byte(input)))
+	}
+	if res := s.token(t, sign(private)); res.StatusCode != http.StatusOK {
+		t.Errorf("status %d: %s", res.StatusCode, res.Body)
+	}
+	refused(t, s.token(t, sign(foreign)))
 }
