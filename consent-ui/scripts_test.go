@@ -135,6 +135,28 @@ func TestSessionFrameAnswers(t *testing.T) {
 	}
 }
 
+// A frame that the browser keeps from its cookies knows nothing. If it said "changed",
+// the application would ask us anew, §3.1, for ever.
+func TestSessionFrameWithoutItsCookiesSaysSo(t *testing.T) {
+	t.Parallel()
+	const origin = "https://app.example"
+	vm := newBrowser(t, frameSetting+`
+		var access = false;
+		document.hasStorageAccess = function () { return {then: function (f) { f(access); }}; };`, "check_session.js")
+	message := "app " + sessionState("app", origin, "abc", "salt")
+	for _, test := range []struct{ access, cookie, want string }{
+		{"false", "", "error"}, {"true", "", "changed"}, {"false", "state=abc", "unchanged"},
+	} {
+		evaluate(t, vm, "access = "+test.access)
+		if err := setCookie(vm, test.cookie); err != nil {
+			t.Fatal(err)
+		}
+		if got := askFrame(t, vm, message, origin); got != test.want+" to "+origin {
+			t.Errorf("access %s, cookie %q: %q, want %s", test.access, test.cookie, got, test.want)
+		}
+	}
+}
+
 func setCookie(vm *otto.Otto, cookies string) error {
 	document, err := vm.Object("document")
 	if err != nil {

@@ -120,10 +120,25 @@
     }
   }
 
+  // known calls back with whether the browser lets the frame see the state. Many
+  // keep cookies from frames at other sites: "changed" for ever would have the
+  // application ask us again and again.
+  function known(then) {
+    if (state() || !document.hasStorageAccess) {
+      then(true);
+      return;
+    }
+    document.hasStorageAccess().then(then, function () {
+      then(false);
+    });
+  }
+
   window.addEventListener("message", function (event) {
     // A frame without an origin has none that the answer could be sent to.
     if (event.source && event.source !== window && event.origin !== "null") {
-      event.source.postMessage(answer(event.data, event.origin), event.origin);
+      known(function (yes) {
+        event.source.postMessage(yes ? answer(event.data, event.origin) : "error", event.origin);
+      });
     }
   });
 })();
