@@ -43,7 +43,6 @@ func TestConformancePageSetsAProviderUp(t *testing.T) {
 		}
 	}
 	env := []string{"GATELODGE_SECRET=a secret for this test, 32 bytes or more", "SUITE_PASSWORD=the suite's password"}
-	run(t, dir, env, program("gatelodge"), "migrate")
 	var serving *process
 	for command := range strings.Lines(blocks[2][2]) {
 		arguments := strings.Fields(command)[1:]
