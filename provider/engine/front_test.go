@@ -113,3 +113,18 @@ func TestImplicitGrantsAreNotOffline(t *testing.T) {
 		t.Errorf("scope %q", got.Get("scope"))
 	}
 }
+
+// OpenID Connect Core §3.3.2.5: an access token in the front channel has its own
+// lifetime, and not that of a code beside it that nobody redeems.
+func TestFrontChannelsTokenOutlivesItsCode(t *testing.T) {
+	t.Parallel()
+	p := providertest.New(t, providertest.Options{})
+	everyResponseType(t, p, "")
+	res := p.SignIn(t, providertest.Browser(t), providertest.AuthorizeParams(map[string]string{"response_type": "code token"}))
+	_, got := res.Answer(t)
+	p.Clock.Advance(p.Config.Lifetimes.Code + time.Minute)
+	p.CleanUp(t)
+	if res := p.Bearer(t, "/userinfo", got.Get("access_token")); res.StatusCode != http.StatusOK {
+		t.Errorf("the front channel's token has gone with its code: %d", res.StatusCode)
+	}
+}

@@ -35,8 +35,9 @@ func (db *DB) RevokeAccessToken(ctx context.Context, token storage.Hash, at time
 }
 
 // DeleteExpired implements [storage.Store]. Tokens go before their grant;
-// a code that was never redeemed takes its grant with it. What another node is
-// deleting, or a request holds, is left alone.
+// a code that was never redeemed takes its grant with it, but a day later: an access
+// token may have come beside it. What another node is deleting, or a request holds,
+// is left alone.
 func (db *DB) DeleteExpired(ctx context.Context, now time.Time, limit int) (int, error) {
 	deleted := 0
 	err := db.send(ctx, func(b *pgx.Batch) {
@@ -65,7 +66,7 @@ var expired = []string{ //nolint:gochecknoglobals // a constant
 			AND NOT EXISTS (SELECT FROM refresh_tokens t WHERE t.grant_id = g.id)
 		ORDER BY expires_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
 	`DELETE FROM grants WHERE id = ANY (ARRAY(
-		SELECT grant_id FROM codes WHERE expires_at <= $1::timestamptz AND used_at IS NULL
+		SELECT grant_id FROM codes WHERE expires_at <= $1::timestamptz - interval '24 hours' AND used_at IS NULL
 		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
 	`DELETE FROM access_tokens WHERE hash = ANY (ARRAY(
 		SELECT hash FROM access_tokens WHERE expires_at <= $1::timestamptz

@@ -33,7 +33,8 @@ func (db *DB) RevokeAccessToken(ctx context.Context, token storage.Hash, at time
 }
 
 // DeleteExpired implements [storage.Store]. Tokens go before their grant; a code
-// that was never redeemed takes its grant with it.
+// that was never redeemed takes its grant with it, but a day later: an access token
+// may have come beside it.
 func (db *DB) DeleteExpired(ctx context.Context, now time.Time, limit int) (int, error) {
 	deleted := 0
 	err := db.write(ctx, func(t *tx) error {
@@ -63,7 +64,7 @@ var expired = []string{ //nolint:gochecknoglobals // a constant
 			AND NOT EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.grant_id = g.id)
 		ORDER BY expires_at LIMIT ?)`,
 	`DELETE FROM grants WHERE id IN (
-		SELECT grant_id FROM codes WHERE expires_at <= ? AND used_at IS NULL LIMIT ?)`,
+		SELECT grant_id FROM codes WHERE expires_at <= ? - 86400000000 AND used_at IS NULL LIMIT ?)`,
 	`DELETE FROM access_tokens WHERE hash IN (
 		SELECT hash FROM access_tokens WHERE expires_at <= ? LIMIT ?)`,
 	`DELETE FROM sessions WHERE id IN (

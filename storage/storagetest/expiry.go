@@ -63,9 +63,15 @@ func testCleanUpDeletesGrant(t *testing.T, s *suite) {
 	equal(t, s.read(t, storage.Wanted{Refresh: first.Hash}), storage.State{})
 }
 
+// Beside the code may have come an access token, OpenID Connect Core §3.3.2.5, which
+// does not go with it.
 func testCleanUpDeletesAbandoned(t *testing.T, s *suite) {
-	g, c := s.code(t)
-	equal(t, s.cleanUp(t, c.ExpiresAt, 100), 1)
+	g := s.newGrant()
+	c := newCode(g)
+	g.ExpiresAt = now.Add(100 * time.Hour)
+	s.apply(t, storage.Write{Grant: g, Code: c})
+	equal(t, s.cleanUp(t, c.ExpiresAt.Add(24*time.Hour-time.Microsecond), 100), 0)
+	equal(t, s.cleanUp(t, c.ExpiresAt.Add(24*time.Hour), 100), 1)
 	equal(t, s.read(t, storage.Wanted{GrantID: g.ID}), storage.State{})
 }
 
