@@ -51,9 +51,9 @@ func routes(d Deps, pages *consentui.Pages, e endpoints) http.Handler {
 	})
 
 	// The front channel: the browser, the person, the session.
-	//   GET, POST /authorize      POST /login, /login/switch, /login/choose,
-	//   /sign-up/start, /sign-up, /consent
-	//   GET, POST /end_session      GET, POST /logout      GET /check_session
+	//   GET, POST /authorize
+	//   POST /login, /login/switch, /login/choose, /consent, /sign-up/start, /sign-up
+	//   GET, POST /end_session, /logout      GET /check_session
 	e.authorize.Routes(r)
 	e.logout.Routes(r)
 	// What the pages show: GET /logo/{client_id}, /static/*

@@ -1,6 +1,6 @@
 // Package account owns how people prove who they are: the normal form of their
-// identifiers, the hashing of their passwords, and the policy on attempts. It
-// neither stores people nor remembers that they have signed in: storage and
+// identifiers, the hashing of their passwords, and the policy on attempts; and how
+// they make an account for themselves. It neither stores people nor remembers that they have signed in: storage and
 // provider/session do.
 package account
 

@@ -1,13 +1,14 @@
 // Package authorize owns the authorization endpoint and the steps that a person
-// takes there: it validates the request, signs the person in, asks for consent
-// and answers the client.
+// takes there: it validates the request, finds out who the person is, signs them in
+// or up, asks for consent and answers the client.
 //
 // One dispatcher, next, looks at what is known and chooses the step that is
 // missing. Steps lead back to it and never to each other. Until a person has
 // signed in nothing is stored: the pending request travels in the page, sealed.
 //
-// It does not issue the response, which provider/engine does, nor own passwords
-// (provider/account), cookies (provider/session) or markup (consent-ui).
+// It does not issue the response, which provider/engine does, nor own request
+// objects (provider/requestobject), passwords (provider/account), cookies
+// (provider/session) or markup (consent-ui).
 package authorize
 
 import (

@@ -1,6 +1,6 @@
-// Package claims owns which claims about a person a scope releases, to the ID
-// token and userinfo alike. It does not own the claims themselves, which are the
-// person's record.
+// Package claims owns which claims about a person a scope or the parameter claims
+// releases, to the ID token and userinfo alike, and what is said of how they signed
+// in. It does not own the claims themselves, which are the person's record.
 package claims
 
 import (

@@ -1,6 +1,7 @@
 // Package secret owns the configured master secret: the keys derived from it,
 // the sealing of values that leave the process, the hashing of client secrets, and
-// the making of random tokens. It does not own signing keys, which provider/keys seals with it.
+// the making of random tokens. It does not own signing keys, which provider/keys
+// seals with it.
 package secret
 
 import (
