@@ -146,6 +146,9 @@ func (c *Client) fly(ctx context.Context, rawURL string, e *entry) {
 		e.fetchedAt, e.until, e.failed = now, now.Add(a.maxAge), 0
 	case errors.Is(err, ErrBusy): // nothing was learned of the address
 		e.triedAt, e.until = time.Time{}, time.Time{}
+		if e.known != nil { // which will do, so that not all who want it wait for a place
+			e.until = now.Add(leastRetry)
+		}
 	default:
 		if !passes(err) {
 			c.keep(e, nil)

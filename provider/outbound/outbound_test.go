@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -504,6 +505,48 @@ func TestCallsAreBounded(t *testing.T) {
 	}
 	if n := most.Load(); n != 4 {
 		t.Errorf("%d calls at once", n)
+	}
+}
+
+// Hardening, error caching as denial: who fills all places keeps nobody from what is
+// known, and has nobody wait for it again and again.
+func TestKnownDocumentDoesNotWaitForAPlace(t *testing.T) {
+	t.Parallel()
+	finish := make(chan struct{})
+	var known atomic.Int32
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/known" {
+			known.Add(1)
+		} else {
+			<-finish
+		}
+		hello(w, r)
+	})
+	c, at := open(t, s, nil)
+	get(t, c, s.URL+"/known")
+	at.advance(6 * time.Minute)
+	results := make(chan error, 100)
+	for i := range 100 {
+		go func() {
+			_, err := c.Get(t.Context(), fmt.Sprintf("%s/slow/%d", s.URL, i))
+			results <- err
+		}()
+	}
+	for range 100 - 4 - 64 { // all places are taken
+		wantError(t, <-results, outbound.ErrBusy)
+	}
+	if got := get(t, c, s.URL+"/known"); got != "hello" {
+		t.Errorf("got %q", got)
+	}
+	close(finish)
+	for range 4 + 64 {
+		wantError(t, <-results, nil)
+	}
+	for after, want := range []int32{1, 2} {
+		at.advance(time.Duration(after) * 10 * time.Second)
+		if get(t, c, s.URL+"/known"); known.Load() != want {
+			t.Errorf("%d calls, want %d", known.Load(), want)
+		}
 	}
 }
 
