@@ -1,23 +1,12 @@
 package e2e
 
 import (
-	"bufio"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"html"
-	"io"
-	"io/fs"
-	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
@@ -32,156 +21,130 @@ import (
 // modes.
 func TestOpenIDClientSignsIn(t *testing.T) {
 	t.Parallel()
-	installOpenIDClient(t)
 	onEachDatabase(t, func(t *testing.T, p *provider) {
-		key := p.registerKeyClient(t)
-		for name, in := range map[string]map[string]any{
-			"basic":     {"client_id": "web", "redirect_uri": providertest.RedirectURI},
-			"form_post": {"client_id": "web", "redirect_uri": providertest.RedirectURI, "response_mode": "form_post"},
+		n, key := newNode(t, p, "openid-client.mjs"), p.registerKeyClient(t)
+		for name, in := range map[string]object{
+			"basic":     {"client_id": "web"},
+			"form_post": {"client_id": "web", "parameters": object{"response_mode": "form_post"}},
 			"secret_post": {
-				"client_id": "post", "redirect_uri": providertest.RedirectURI, "method": "client_secret_post",
+				"client_id": "post", "method": "client_secret_post",
 			},
-			"private_key_jwt": {
-				"client_id": "key", "redirect_uri": providertest.RedirectURI, "method": "private_key_jwt", "private_key": key,
-			},
-			"public": {"client_id": "native", "redirect_uri": "http://127.0.0.1:49152/callback", "method": "none"},
+			"private_key_jwt": {"client_id": "key", "method": "private_key_jwt", "private_key": key},
+			"public":          {"client_id": "native", "redirect_uri": "http://127.0.0.1:49152/callback", "method": "none"},
 		} {
 			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				want := map[string]any{
+				want := object{
 					"sub": providertest.UserID, "email": providertest.Username,
 					"refreshed_sub": providertest.UserID, "rotated": true, "refreshed_works": true,
 					"after_revocation": "invalid_grant",
 				}
 				if name != "public" {
+					in["redirect_uri"] = providertest.RedirectURI
 					want["introspected"] = []any{true, providertest.UserID, in["client_id"]}
 					want["introspected_after"] = false
 				}
-				if diff := cmp.Diff(want, p.openIDClient(t, "code.mjs", in)); diff != "" {
-					t.Error(diff)
-				}
+				in["client_secret"] = providertest.ClientSecret
+				n.does(t, "code", in, want)
 			})
 		}
-	})
-}
-
-// The same for a client on its own behalf.
-func TestOpenIDClientCredentials(t *testing.T) {
-	t.Parallel()
-	installOpenIDClient(t)
-	onEachDatabase(t, func(t *testing.T, p *provider) {
-		got := p.openIDClient(t, "machine.mjs", map[string]any{
-			"client_id": "machine", "scope": providertest.APIScope, "resource": providertest.API,
+		t.Run("client_credentials", func(t *testing.T) {
+			n.does(t, "machine", object{
+				"client_id": "machine", "client_secret": providertest.ClientSecret,
+				"scope": providertest.APIScope, "resource": providertest.API,
+			}, object{
+				"active": true, "sub": "machine", "scope": providertest.APIScope, "aud": providertest.API,
+				"after_revocation": false, "wrong_resource": "invalid_target",
+			})
 		})
-		want := map[string]any{
-			"active": true, "sub": "machine", "scope": providertest.APIScope, "aud": providertest.API,
-			"after_revocation": false, "wrong_resource": "invalid_target",
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Error(diff)
-		}
 	})
 }
 
-// installOpenIDClient installs what the lock file says, once for each lock file.
-var installOpenIDClient = func() func(*testing.T) {
-	install := sync.OnceValue(func() error {
-		const wanted, installed = "openid-client/package-lock.json", "openid-client/node_modules/installed-lock.json"
-		lock, err := os.ReadFile(wanted)
-		if err != nil {
-			return err
+// Every response type and mode that openid-client knows, with all its validation:
+// it registers itself, signs a person in by the pages and then without a word.
+func TestOpenIDClientValidatesEveryFlow(t *testing.T) {
+	t.Parallel()
+	onEachDatabase(t, func(t *testing.T, p *provider) {
+		n := newNode(t, p, "openid-client.mjs")
+		for name, in := range flows(map[string][]string{
+			"code": {"", "query", "form_post"}, "id_token": {"", "fragment", "form_post"}, "code id_token": {"", "fragment", "form_post"},
+		}) {
+			t.Run(name, func(t *testing.T) {
+				n.does(t, "authenticate", in, object{
+					"sub": providertest.UserID, "email": providertest.Username, "again": providertest.UserID, "same_sign_in": true,
+				})
+			})
 		}
-		if before, err := os.ReadFile(installed); err == nil && string(before) == string(lock) {
-			return nil
-		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		cmd := exec.Command("npm", "ci", "--no-audit", "--no-fund")
-		cmd.Dir = "openid-client"
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("npm ci (Debian's packages nodejs and npm): %w: %s", err, out)
-		}
-		return os.WriteFile(installed, lock, 0o600)
-	})
-	return func(t *testing.T) {
-		t.Helper()
-		if err := install(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}()
-
-// openIDClient runs a script of the directory openid-client, is its browser, and
-// returns its result.
-func (p *provider) openIDClient(t *testing.T, script string, in map[string]any) map[string]any {
-	t.Helper()
-	in["issuer"], in["client_secret"] = p.URL, providertest.ClientSecret
-	argument, err := json.Marshal(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), "node", filepath.Join("openid-client", script), string(argument))
-	cmd.Stderr = t.Output()
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	result := p.converse(t, bufio.NewScanner(stdout), stdin)
-	if err := cmd.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	return result
+	}, everything()...)
 }
 
-// converse opens the addresses that the script asks for until it has a result.
-func (p *provider) converse(t *testing.T, lines *bufio.Scanner, answers io.Writer) map[string]any {
-	t.Helper()
-	for lines.Scan() {
-		var line struct {
-			Visit  string         `json:"visit"`
-			Result map[string]any `json:"result"`
-		}
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			t.Fatalf("%s: %v", lines.Bytes(), err)
-		}
-		if line.Result != nil {
-			return line.Result
-		}
-		res := p.SignIn(t, p.client(t), query(t, line.Visit))
-		if err := json.NewEncoder(answers).Encode(callback(t, res)); err != nil {
-			t.Fatal(err)
-		}
+// OpenID Connect Core §8: a pairwise sub is the same wherever openid-client meets
+// it, another for each site, and not the person's own.
+func TestOpenIDClientPairwise(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, newProvider(t, "", everything()...), "openid-client.mjs")
+	got := n.do(t, "pairwise", nil)
+	if got["sub"] == providertest.UserID {
+		t.Error("the sub is the person's own")
 	}
-	return nil
+	delete(got, "sub")
+	if diff := cmp.Diff(object{"same_site": true, "other_site": false, "introspected": true}, got); diff != "" {
+		t.Error(diff)
+	}
 }
 
-var (
-	formAction = regexp.MustCompile(`<form[^>]* action="([^"]*)"`)
-	formField  = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
-)
+// RFC 7591 §3: a client that has an initial access token registers itself, others
+// do not.
+func TestOpenIDClientRegisters(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, "", append(everything(), "GATELODGE_REGISTRATION_POLICY=token")...)
+	newNode(t, p, "openid-client.mjs").does(t, "registration", object{
+		"initial_access_token": p.initialAccessToken(t),
+		"metadata":             object{"client_name": "Notes for all"},
+	}, object{"refused": "bearer", "name": "Notes for all", "sub": providertest.UserID})
+}
 
-// callback is what the browser brings the client: a URL, or a form to post to it.
-func callback(t *testing.T, res providertest.Response) map[string]any {
+// initialAccessToken makes one for one registration.
+func (p *provider) initialAccessToken(t *testing.T) string {
 	t.Helper()
-	if res.StatusCode == http.StatusSeeOther {
-		return map[string]any{"url": res.Header.Get("Location")}
+	cmd := exec.Command(program("gatelodge"), "client", "token", "create", "-o", "json")
+	cmd.Dir, cmd.Env, cmd.Stderr = p.dir, p.env, t.Output()
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
 	}
-	action := formAction.FindStringSubmatch(res.Body)
-	if res.StatusCode != http.StatusOK || action == nil {
-		t.Fatalf("status %d, body %s", res.StatusCode, res.Body)
+	var made struct {
+		Token string `json:"token"`
 	}
-	form := map[string]string{}
-	for _, field := range formField.FindAllStringSubmatch(res.Body, -1) {
-		form[field[1]] = html.UnescapeString(field[2])
+	if err := json.Unmarshal(out, &made); err != nil {
+		t.Fatal(err)
 	}
-	return map[string]any{"url": html.UnescapeString(action[1]), "form": form}
+	return made.Token
+}
+
+// What the provider fetches from a client by itself: its keys, to authenticate it
+// and to encrypt to it, its request object, and the list of the sites that are one
+// sector.
+func TestOpenIDClientPublishes(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, newProvider(t, "", everything()...), "openid-client.mjs")
+	n.does(t, "published", nil, object{"same_sector": true, "email": providertest.Username})
+}
+
+// OpenID Connect RP-Initiated Logout §2 and §3: openid-client signs a person out,
+// with the ID token as a hint, also one that it has decrypted, and without.
+func TestOpenIDClientSignsOut(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, newProvider(t, "", everything()...), "openid-client.mjs")
+	for name, in := range map[string]object{
+		"hint":           {},
+		"decrypted hint": {"metadata": object{"id_token_encrypted_response_alg": "ECDH-ES"}},
+		"pairwise":       {"metadata": object{"subject_type": "pairwise"}},
+		"confirmed":      {"hint": false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n.does(t, "signOut", in, object{"left": "https://app.example/signed-out", "state": true, "then": "login_required"})
+		})
+	}
 }
 
 // registerKeyClient registers a client that authenticates with a key, and

@@ -127,16 +127,17 @@ func (p *provider) read(t *testing.T, wanted storage.Wanted) storage.State {
 // file is the SQLite file.
 func (p *provider) file() string { return filepath.Join(p.dir, "data", "gatelodge.db") }
 
-// onEachDatabase runs the test against a provider on SQLite and one on Postgres.
-func onEachDatabase(t *testing.T, test func(*testing.T, *provider)) {
+// onEachDatabase runs the test against a provider on SQLite and one on Postgres,
+// with further settings.
+func onEachDatabase(t *testing.T, test func(*testing.T, *provider), settings ...string) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		test(t, newProvider(t, ""))
+		test(t, newProvider(t, "", settings...))
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, newProvider(t, pgtest.NewDatabase(t)))
+		test(t, newProvider(t, pgtest.NewDatabase(t), settings...))
 	})
 }
 
