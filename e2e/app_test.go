@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/gatelodge/gatelodge/internal/providertest"
 )
 
@@ -120,23 +122,25 @@ func (a *app) request(changes ...string) string {
 	return a.URL + "/authorize?" + providertest.With(params, changes...).Encode()
 }
 
-// answer waits for the answer that the browser brings.
-func (a *app) answer(t *testing.T) url.Values {
-	t.Helper()
-	return receive(t, a.answers, "the answer")
+// answer waits until the browser has brought the answer and shows that it has.
+func (a *app) answer(tab *tab) url.Values {
+	tab.Helper()
+	answer := receive(tab.T, a.answers, "the answer")
+	tab.do(chromedp.WaitVisible(chromedp.CSS("#done")))
+	return answer
 }
 
 // tokens are what the answer's code is good for.
-func (a *app) tokens(t *testing.T) providertest.Tokens {
-	t.Helper()
-	form := providertest.With(providertest.CodeForm(a.answer(t).Get("code")), "redirect_uri", a.url+"/callback")
-	return a.Granted(t, form, a.id, providertest.ClientSecret)
+func (a *app) tokens(tab *tab) providertest.Tokens {
+	tab.Helper()
+	form := providertest.With(providertest.CodeForm(a.answer(tab).Get("code")), "redirect_uri", a.url+"/callback")
+	return a.Granted(tab.T, form, a.id, providertest.ClientSecret)
 }
 
 // person is the sub that the answer leads to.
-func (a *app) person(t *testing.T) any {
-	t.Helper()
-	_, claims := providertest.JWT(t, a.tokens(t).Get("id_token"))
+func (a *app) person(tab *tab) any {
+	tab.Helper()
+	_, claims := providertest.JWT(tab.T, a.tokens(tab).Get("id_token"))
 	return claims["sub"]
 }
 

@@ -106,7 +106,7 @@ func TestBrowserPostsTheAnswer(t *testing.T) {
 				if !script {
 					tab.click("form[data-submit] button")
 				}
-				answer := a.answer(t)
+				answer := a.answer(tab)
 				for part := range strings.FieldsSeq(responseType) {
 					if part == "token" {
 						part = "access_token"
@@ -151,7 +151,7 @@ func TestBrowserOnAPhone(t *testing.T) {
 				{"consent", func() { tab.signIn(providertest.Password) }},
 				{"choose", func() {
 					tab.click("button[value=allow]")
-					a.answer(t)
+					a.answer(tab)
 					tab.open(a.request("prompt", "select_account"))
 				}},
 			} {
@@ -228,7 +228,12 @@ func (b *tab) listen(event any) {
 
 // theBrowser is the browser that all tests share, started by the first.
 var theBrowser = sync.OnceValues(func() (context.Context, error) {
-	if err := os.Mkdir(profile(), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(profile(), "Default"), 0o700); err != nil {
+		return nil, err
+	}
+	// A frame of another site has its cookies, in browsers that leave them to it.
+	preferences := []byte(`{"profile": {"cookie_controls_mode": 0}}`)
+	if err := os.WriteFile(filepath.Join(profile(), "Default", "Preferences"), preferences, 0o600); err != nil {
 		return nil, err
 	}
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),

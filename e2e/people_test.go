@@ -18,7 +18,7 @@ func TestBrowserChoosesAnAccount(t *testing.T) {
 	tab.open(a.request())
 	tab.signIn(providertest.Password)
 	tab.click("button[value=allow]")
-	if got := a.person(t); got != providertest.UserID {
+	if got := a.person(tab); got != providertest.UserID {
 		t.Errorf("the first is %v", got)
 	}
 
@@ -27,7 +27,7 @@ func TestBrowserChoosesAnAccount(t *testing.T) {
 	tab.press("form[action='/login/switch'] button")
 	tab.signInAs("sam", "another password of Sam")
 	tab.click("button[value=allow]")
-	if got := a.person(t); got != "user-sam" {
+	if got := a.person(tab); got != "user-sam" {
 		t.Errorf("the second is %v", got)
 	}
 
@@ -40,12 +40,12 @@ func TestBrowserChoosesAnAccount(t *testing.T) {
 		if name == "Sam Other" {
 			want = "user-sam"
 		}
-		if got := a.person(t); got != want {
+		if got := a.person(tab); got != want {
 			t.Errorf("%s is %v", name, got)
 		}
 	}
 	tab.open(a.request())
-	if got := a.person(t); got != providertest.UserID {
+	if got := a.person(tab); got != providertest.UserID {
 		t.Errorf("without a question it is %v", got)
 	}
 }
@@ -70,7 +70,7 @@ func TestBrowserSignsUp(t *testing.T) {
 			shows(t, "sign-up page", tab.text("[role=alert]"), "There is an account with that email already")
 			tab.signUp("Nina New", email, "a long password of Nina")
 			tab.click("button[value=allow]")
-			tokens := a.tokens(t)
+			tokens := a.tokens(tab)
 			if person := p.Bearer(t, "/userinfo", tokens.Get("access_token")).JSON(t); person["name"] != "Nina New" || person["email"] != email {
 				t.Errorf("userinfo is %v", person)
 			}
@@ -78,7 +78,7 @@ func TestBrowserSignsUp(t *testing.T) {
 			later.open(a.request())
 			later.signInAs(email, "a long password of Nina")
 			_, claims := providertest.JWT(t, tokens.Get("id_token"))
-			if got := a.person(t); got != claims["sub"] {
+			if got := a.person(later); got != claims["sub"] {
 				t.Errorf("later it is %v", got)
 			}
 		})
