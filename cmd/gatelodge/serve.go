@@ -80,7 +80,7 @@ func (p *process) serve(ctx context.Context, before hook) error {
 	entrance := newEntrance(p.log)
 	front, ops := server(entrance), server(state.routes())
 	if cert != nil {
-		front.TLSConfig = cert.settings()
+		front.TLSConfig, front.Handler = cert.settings(), onlyTLS(p.config.Issuer, entrance)
 		// Handshakes fail all the time, with whoever looks for open ports.
 		front.ErrorLog = slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)
 	}

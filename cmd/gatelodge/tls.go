@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/url"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -116,4 +118,18 @@ func (c *certificate) settings() *tls.Config {
 			tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 		},
 	}
+}
+
+// onlyTLS tells browsers never to come here without TLS, [RFC 6797]; but for this
+// machine, where other programs are served under the same name.
+//
+// [RFC 6797]: https://www.rfc-editor.org/rfc/rfc6797#section-7.2
+func onlyTLS(issuer string, next http.Handler) http.Handler {
+	if u, err := url.Parse(issuer); err != nil || u.Hostname() == "localhost" {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		next.ServeHTTP(w, r)
+	})
 }

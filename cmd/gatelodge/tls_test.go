@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -224,6 +225,21 @@ func TestBadCertificateIsAClearErrorAtStart(t *testing.T) {
 		if code := run(t.Context(), append([]string{"-c", settings}, command...), nil, &stdout, &stderr); code != exitFailed ||
 			!strings.Contains(stderr.String(), "http.tls_certificate") {
 			t.Errorf("%v: code %d, %s", command, code, &stderr)
+		}
+	}
+}
+
+// RFC 6797 §7.2: who has been here by TLS comes by nothing else.
+func TestBrowsersAreToldToComeByTLS(t *testing.T) {
+	t.Parallel()
+	answer := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	for issuer, want := range map[string]string{
+		"https://id.example": "max-age=31536000", "https://localhost:8443": "", // an address takes none, §8.1.1
+	} {
+		w := httptest.NewRecorder()
+		onlyTLS(issuer, answer).ServeHTTP(w, httptest.NewRequest(http.MethodGet, issuer, nil))
+		if got := w.Header().Get("Strict-Transport-Security"); got != want {
+			t.Errorf("%s: %q", issuer, got)
 		}
 	}
 }
