@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/outbound"
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -57,35 +58,36 @@ func NewKeys(calls *outbound.Client) *Keys {
 	return &Keys{calls: calls, parsed: map[[sha256.Size]byte][]jose.JSONWebKey{}}
 }
 
-// Verify returns the payload of a compact JWS that the client signed with one of
-// the algorithms, and which it was: with the key that the kid names, or if it
-// names none with one that fits. An unknown kid is reason to fetch the keys anew,
-// [OpenID Connect Core §10.1.1]. It fails with ErrSignature, ErrUnreachable, or
-// because we could not find out.
+// Verify returns the payload of a compact JWS that the client signed with the
+// algorithm that it has registered for it, any of ours if that is "": with the key
+// that the kid names, or if it names none with one that fits. An unknown kid is
+// reason to fetch the keys anew, [OpenID Connect Core §10.1.1]. It fails with
+// ErrSignature, ErrUnreachable, or because we could not find out.
 //
 // [OpenID Connect Core §10.1.1]: https://openid.net/specs/openid-connect-core-1_0.html#RotateSigKeys
-func (k *Keys) Verify(
-	ctx context.Context, c *storage.Client, compact string, algorithms []string,
-) (payload []byte, alg string, err error) {
-	jws, err := ParseJWS(compact, algorithms)
+func (k *Keys) Verify(ctx context.Context, c *storage.Client, compact, registered string) ([]byte, error) {
+	jws, err := ParseJWS(compact)
 	if err != nil {
-		return nil, "", err
+		return nil, err
+	}
+	if registered != "" && registered != registeredName(jws.Signatures[0].Protected.Algorithm) {
+		return nil, fmt.Errorf("%w and the algorithm that it has registered", ErrSignature)
 	}
 	set, err := k.current(ctx, c)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	payload, err = verify(jws, compact, set)
+	payload, err := verify(jws, compact, set)
 	if errors.Is(err, errUnknown) && c.Metadata.JWKSURI != "" {
 		if set, err = k.anew(ctx, c); err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		payload, err = verify(jws, compact, set)
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("%w: %w", ErrSignature, err)
+		return nil, fmt.Errorf("%w: %w", ErrSignature, err)
 	}
-	return payload, registeredName(jws.Signatures[0].Protected.Algorithm), nil
+	return payload, nil
 }
 
 // ed25519Alg is the newer name of EdDSA with the one key that we take for it,
@@ -102,19 +104,15 @@ func registeredName(alg string) string {
 	return alg
 }
 
-// ParseJWS parses what a client signed with one of the algorithms, and verifies
-// nothing. It refuses every critical extension: we understand none, and that for
+// ParseJWS parses what a client signed, and verifies nothing. It refuses every critical extension: we understand none, and that for
 // payloads that are not encoded is not for JWTs, [RFC 7797 §7]. It fails with
 // ErrSignature.
 //
 // [RFC 7797 §7]: https://www.rfc-editor.org/rfc/rfc7797#section-7
-func ParseJWS(compact string, algorithms []string) (*jose.JSONWebSignature, error) {
-	accepted := make([]jose.SignatureAlgorithm, 0, len(algorithms)+1)
-	for _, alg := range algorithms {
+func ParseJWS(compact string) (*jose.JSONWebSignature, error) {
+	accepted := []jose.SignatureAlgorithm{ed25519Alg}
+	for _, alg := range oauth.SigningAlgorithms() {
 		accepted = append(accepted, jose.SignatureAlgorithm(alg))
-		if alg == registeredName(ed25519Alg) {
-			accepted = append(accepted, ed25519Alg)
-		}
 	}
 	jws, err := jose.ParseSignedCompact(compact, accepted)
 	if err != nil {

@@ -58,7 +58,7 @@ func fromAssertion(form url.Values) (Credentials, error) {
 		return Credentials{}, oauth.Refuse(oauth.InvalidRequest, "client_assertion_type must be "+assertionType)
 	}
 	c := Credentials{assertion: form.Get("client_assertion")}
-	jws, err := client.ParseJWS(c.assertion, oauth.SigningAlgorithms())
+	jws, err := client.ParseJWS(c.assertion)
 	if err != nil {
 		return Credentials{}, refuse("the assertion is not a JWS with an accepted algorithm")
 	}
@@ -130,11 +130,7 @@ func seconds(s float64) time.Time { return time.UnixMicro(int64(s * 1e6)).UTC() 
 // fetched are the client's to mend: it is refused, while an outage of ours is none
 // of its business.
 func (a *Authenticator) verify(ctx context.Context, assertion string, c *storage.Client) ([]byte, error) {
-	algorithms := oauth.SigningAlgorithms()
-	if alg := c.Metadata.TokenEndpointAuthSigningAlg; alg != "" {
-		algorithms = []string{alg}
-	}
-	payload, _, err := a.Keys.Verify(ctx, c, assertion, algorithms)
+	payload, err := a.Keys.Verify(ctx, c, assertion, c.Metadata.TokenEndpointAuthSigningAlg)
 	switch {
 	case errors.Is(err, client.ErrSignature), errors.Is(err, client.ErrUnreachable):
 		return nil, refuse(reason(err.Error()))

@@ -87,20 +87,13 @@ func (r *Resolver) verified(ctx context.Context, c *storage.Client, compact stri
 	if err != nil {
 		return nil, err
 	}
-	algorithms := oauth.SigningAlgorithms()
-	if registered := c.Metadata.RequestObjectSigningAlg; registered != "" {
-		algorithms = []string{registered}
-	}
-	switch {
-	case h.Alg == "none":
+	if h.Alg == "none" {
 		return nil, refuse("the request object is not signed")
-	case !slices.Contains(algorithms, h.Alg):
-		return nil, refuse("the request object is signed with an algorithm that is not supported, or not the one registered")
 	}
-	payload, _, err := r.ClientKeys.Verify(ctx, c, compact, algorithms)
+	payload, err := r.ClientKeys.Verify(ctx, c, compact, c.Metadata.RequestObjectSigningAlg)
 	switch {
 	case errors.Is(err, client.ErrSignature):
-		return nil, refuse("the request object is not signed with a key of the client").Because(err)
+		return nil, refuse("the request object is not signed with a key and an algorithm of the client").Because(err)
 	case errors.Is(err, client.ErrUnreachable):
 		return nil, refuse("the keys of the client could not be fetched").Because(err)
 	case err != nil:

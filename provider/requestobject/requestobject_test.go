@@ -1,6 +1,7 @@
 package requestobject_test
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -60,6 +61,25 @@ func TestObjectIsSignedByTheClient(t *testing.T) {
 			}
 		}
 	}
+}
+
+// RFC 9864 §2.2: Ed25519 is EdDSA by its newer name.
+func TestObjectIsSignedWithEd25519(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	_, payload, _ := strings.Cut(sign(t, "EdDSA", claims(), nil), ".")
+	payload, _, _ = strings.Cut(payload, ".")
+	input := encode(`{"alg":"Ed25519","kid":"EdDSA"}`) + "." + payload
+	signature, err := signers()["EdDSA"].Sign(nil, []byte(input), crypto.Hash(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	object := input + "." + encode(string(signature))
+	f.resolves(t, byValue(object))
+	f.client.Metadata.RequestObjectSigningAlg = "EdDSA"
+	f.resolves(t, byValue(object))
+	f.client.Metadata.RequestObjectSigningAlg = "ES256"
+	f.refuses(t, byValue(object), oauth.InvalidRequestObject)
 }
 
 // RFC 8725 §3.1, RFC 9101 §6.2: what is not signed with a key of this client is no
