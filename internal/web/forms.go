@@ -2,7 +2,6 @@ package web
 
 import (
 	"net/http"
-	"net/url"
 
 	"github.com/gatelodge/gatelodge/provider/oauth"
 )
@@ -11,9 +10,7 @@ import (
 // origin, whichever Host a proxy in between names.
 func OwnForms(issuer string, deny Renderer) func(http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
-	if u, err := url.Parse(issuer); err == nil {
-		_ = protection.AddTrustedOrigin(u.Scheme + "://" + u.Host)
-	}
+	_ = protection.AddTrustedOrigin(Origin(issuer)) // a good one, or there would be no provider
 	protection.SetDenyHandler(Handle(deny, func(http.ResponseWriter, *http.Request) error {
 		return oauth.Refuse(oauth.AccessDenied, "the form was sent by another site")
 	}))

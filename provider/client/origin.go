@@ -2,7 +2,6 @@ package client
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 
 	"github.com/gatelodge/gatelodge/internal/web"
@@ -17,14 +16,12 @@ func (d *Directory) AllowOrigin(w http.ResponseWriter, r *http.Request, clientID
 		return
 	}
 	state, err := d.Read(r.Context(), storage.Wanted{ClientID: clientID})
-	if err == nil && state.Client != nil && hasOrigin(state.Client, origin) {
+	if err == nil && state.Client != nil && hasOrigin(state.Client.Metadata, origin) {
 		web.AllowOrigin(w, origin)
 	}
 }
 
-func hasOrigin(c *storage.Client, origin string) bool {
-	return slices.ContainsFunc(c.Metadata.RedirectURIs, func(uri string) bool {
-		u, err := url.Parse(uri)
-		return err == nil && u.Host != "" && u.Scheme+"://"+u.Host == origin
-	})
+// hasOrigin: the web origin is that of one of the redirect URIs.
+func hasOrigin(m storage.ClientMetadata, origin string) bool {
+	return slices.ContainsFunc(m.RedirectURIs, func(uri string) bool { return web.Origin(uri) == origin })
 }

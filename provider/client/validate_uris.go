@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/storage"
 )
 
@@ -148,7 +149,7 @@ func (v *validation) logout(m storage.ClientMetadata, p Policy) {
 	}
 	if uri := m.FrontchannelLogoutURI; uri != "" {
 		v.noFragment("frontchannel_logout_uri", uri)
-		if !isWeb(uri, true) || !slices.ContainsFunc(m.RedirectURIs, func(r string) bool { return sameOrigin(r, uri) }) {
+		if !isWeb(uri, true) || !hasOrigin(m, web.Origin(uri)) {
 			v.fault("frontchannel_logout_uri", uri, "must have scheme, host and port of one of the redirect_uris")
 		}
 	}
@@ -157,23 +158,5 @@ func (v *validation) logout(m storage.ClientMetadata, p Policy) {
 func (v *validation) noFragment(member, uri string) {
 	if strings.Contains(uri, "#") {
 		v.fault(member, uri, "must not have a fragment")
-	}
-}
-
-func sameOrigin(a, b string) bool {
-	u, errA := url.Parse(a)
-	w, errB := url.Parse(b)
-	return errA == nil && errB == nil && u.Scheme == w.Scheme &&
-		strings.EqualFold(u.Hostname(), w.Hostname()) && port(u) == port(w)
-}
-
-func port(u *url.URL) string {
-	switch {
-	case u.Port() != "":
-		return u.Port()
-	case u.Scheme == "https":
-		return "443"
-	default:
-		return "80"
 	}
 }

@@ -5,11 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/storage"
 )
 
@@ -126,24 +126,12 @@ func (b *Browser) State() string {
 //
 // [OpenID Connect Session Management §3]: https://openid.net/specs/openid-connect-session-1_0.html#CreatingUpdatingSessions
 func (b *Browser) SessionState(clientID, redirectURI string) string {
-	origin := webOrigin(redirectURI)
+	origin := web.Origin(redirectURI)
 	if origin == "" {
 		return ""
 	}
 	salt := rand.Text()
 	return digest(clientID+" "+origin+" "+b.State()+" "+salt) + "." + salt
-}
-
-// webOrigin returns the origin as browsers write it: in lower case and without
-// the scheme's own port.
-func webOrigin(uri string) string {
-	u, err := url.Parse(uri)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return ""
-	}
-	host := strings.ToLower(u.Host)
-	host = strings.TrimSuffix(host, map[string]string{"https": ":443", "http": ":80"}[u.Scheme])
-	return u.Scheme + "://" + host
 }
 
 func digest(s string) string {
