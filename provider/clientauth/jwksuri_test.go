@@ -9,13 +9,9 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"net/url"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -59,13 +55,8 @@ func (s *jwksServer) publish(t *testing.T, kid string, key crypto.Signer) {
 // trusting returns a provider that may call the server.
 func trusting(t *testing.T, s *jwksServer) *providertest.Provider {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	block := &pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}
-	if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	return providertest.New(t, providertest.Options{Configure: func(c *config.Config) {
-		c.Outbound.CAFile, c.Outbound.Allow = file, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		c.Outbound = providertest.Outbound(t, s.Server)
 	}})
 }
 

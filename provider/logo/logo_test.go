@@ -1,13 +1,9 @@
 package logo_test
 
 import (
-	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"net/url"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -50,13 +46,8 @@ func newDesigner(t *testing.T) *designer {
 // provider returns one that may call the server.
 func (d *designer) provider(t *testing.T) *providertest.Provider {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	block := &pem.Block{Type: "CERTIFICATE", Bytes: d.Certificate().Raw}
-	if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	return providertest.New(t, providertest.Options{Configure: func(c *config.Config) {
-		c.Outbound.CAFile, c.Outbound.Allow = file, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		c.Outbound = providertest.Outbound(t, d.Server)
 	}})
 }
 

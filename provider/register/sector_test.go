@@ -1,13 +1,9 @@
 package register_test
 
 import (
-	"encoding/pem"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
-	"os"
-	"path/filepath"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -37,15 +33,7 @@ func withSector(t *testing.T, document string, changes ...func(*config.Config)) 
 		_, _ = io.WriteString(w, body)
 	}))
 	t.Cleanup(s.Close)
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
-	if err := os.WriteFile(file, certificate, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return s, open(t, append(changes, func(c *config.Config) {
-		c.Outbound.CAFile = file
-		c.Outbound.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-	})...)
+	return s, open(t, append(changes, func(c *config.Config) { c.Outbound = providertest.Outbound(t, s.Server) })...)
 }
 
 const other = "https://other.example/callback"
