@@ -19,7 +19,6 @@ import (
 	"github.com/gatelodge/gatelodge/provider/accesstoken"
 	"github.com/gatelodge/gatelodge/provider/account"
 	"github.com/gatelodge/gatelodge/provider/authorize"
-	"github.com/gatelodge/gatelodge/provider/claims"
 	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/clientauth"
 	"github.com/gatelodge/gatelodge/provider/discovery"
@@ -27,7 +26,6 @@ import (
 	"github.com/gatelodge/gatelodge/provider/keys"
 	"github.com/gatelodge/gatelodge/provider/logo"
 	"github.com/gatelodge/gatelodge/provider/logout"
-	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/outbound"
 	"github.com/gatelodge/gatelodge/provider/register"
 	"github.com/gatelodge/gatelodge/provider/requestobject"
@@ -63,93 +61,116 @@ type Provider struct {
 
 // New returns the provider.
 func New(d Deps) (*Provider, error) {
+	p, err := share(d)
+	if err != nil {
+		return nil, err
+	}
+	logouts := logout.NewDeliverer(logout.Config{
+		Issuer: p.issuer, Outbox: d.Store, Poster: d.Outbound, Keys: d.Keys, ClientKeys: p.clientKeys, Log: d.Log, Now: d.Now,
+	})
+	tokens := &accesstoken.Verifier{Issuer: p.issuer, Keys: d.Keys, Reader: p.directory, Now: d.Now}
+	e := endpoints{
+		authorize: p.authorize(),
+		token: &token.Handler{
+			Engine: p.engine, Store: d.Store, Directory: p.directory, ClientAuth: p.clientAuth,
+			Tokens: tokens, Network: p.network, Now: d.Now,
+		},
+		userinfo: &userinfo.Handler{
+			Issuer: p.issuer, Tokens: tokens, Directory: p.directory, Keys: d.Keys, ClientKeys: p.clientKeys,
+		},
+		register: p.register(),
+		logout: &logout.Handler{
+			Issuer: p.issuer, Store: d.Store, Directory: p.directory, Keys: d.Keys, Cookies: p.cookies, Pages: p.pages,
+			Deliverer: logouts, Dev: d.Dev, Now: d.Now,
+			Pending: d.Secrets.For("pending logout requests"), PendingLifetime: d.Config.Lifetimes.Request,
+		},
+		logo: &logo.Handler{Directory: p.directory, Calls: d.Outbound},
+	}
+	if e.discovery, err = discovery.New(p.metadata(e), d.Keys); err != nil {
+		return nil, err
+	}
+	return &Provider{Handler: routes(d, p.pages, e), Logouts: logouts}, nil
+}
+
+// shared is what several families of endpoints need.
+type shared struct {
+	Deps
+	issuer        string
+	pages         *consentui.Pages
+	directory     *client.Directory
+	clientKeys    *client.Keys
+	clientAuth    *clientauth.Authenticator
+	authenticator *account.Authenticator
+	engine        *engine.Engine
+	cookies       *session.Cookies
+}
+
+func share(d Deps) (*shared, error) {
 	issuer := d.Config.Issuer
 	location, err := url.Parse(issuer)
 	if err != nil {
 		return nil, fmt.Errorf("parse the issuer: %w", err)
 	}
-	pages, err := consentui.New(location.Host)
-	if err != nil {
+	s := &shared{
+		Deps: d, issuer: issuer,
+		directory:  client.NewDirectory(d.Store, d.Now),
+		clientKeys: client.NewKeys(d.Outbound),
+		authenticator: &account.Authenticator{
+			Store: d.Store, Hasher: d.Hasher, Limits: account.DefaultLimits(), Now: d.Now,
+		},
+		cookies: &session.Cookies{
+			Secure: location.Scheme == "https", Key: d.Secrets.For("device cookie"), Now: d.Now,
+		},
+	}
+	if s.pages, err = consentui.New(location.Host); err != nil {
 		return nil, fmt.Errorf("load the pages: %w", err)
 	}
-	network := func(r *http.Request) string {
-		return account.Network(web.ClientAddr(r, d.Config.HTTP.TrustedProxies))
-	}
-	directory := client.NewDirectory(d.Store, d.Now)
-	clientKeys := client.NewKeys(d.Outbound)
-	clientAuth := &clientauth.Authenticator{
+	s.clientAuth = &clientauth.Authenticator{
 		Secrets:   client.SecretKey(d.Secrets),
-		Keys:      clientKeys,
+		Keys:      s.clientKeys,
 		Audiences: []string{issuer, issuer + "/token", issuer + "/introspect", issuer + "/revoke"},
 		Now:       d.Now,
 	}
-	authenticator := &account.Authenticator{Store: d.Store, Hasher: d.Hasher, Limits: account.DefaultLimits(), Now: d.Now}
-	protocol := engine.New(engine.Deps{
-		Config: engineConfig(d.Config), Store: d.Store, Directory: directory, ClientAuth: clientAuth,
-		Authenticator: authenticator, Keys: d.Keys, ClientKeys: clientKeys, Secrets: d.Secrets, Now: d.Now,
+	s.engine = engine.New(engine.Deps{
+		Config: engineConfig(d.Config), Store: d.Store, Directory: s.directory, ClientAuth: s.clientAuth,
+		Authenticator: s.authenticator, Keys: d.Keys, ClientKeys: s.clientKeys, Secrets: d.Secrets, Now: d.Now,
 	})
-	tokens := &accesstoken.Verifier{Issuer: issuer, Keys: d.Keys, Reader: directory, Now: d.Now}
-	cookies := &session.Cookies{
-		Secure: location.Scheme == "https", Key: d.Secrets.For("device cookie"), Now: d.Now,
-	}
-	authorization := &authorize.Handler{
-		Issuer: issuer, Store: d.Store, Directory: directory, Engine: protocol, Keys: d.Keys,
-		RequestObjects: &requestobject.Resolver{
-			Issuer: issuer, ClientKeys: clientKeys, Keys: d.Keys, Outbound: d.Outbound, Now: d.Now,
-		},
-		Implicit:      d.Config.Grants.Implicit,
-		Authenticator: authenticator, Pages: pages, Network: network, Dev: d.Dev, Now: d.Now,
-		Cookies:         cookies,
-		Pending:         d.Secrets.For("pending authorization requests"),
-		PendingLifetime: d.Config.Lifetimes.Request,
-		SessionLifetime: d.Config.Lifetimes.Session,
-	}
-	if d.Config.Accounts.SignUp {
-		authorization.Registrar = &account.Registrar{Store: d.Store, Hasher: d.Hasher, Now: d.Now}
-	}
-	description := metadata(issuer, protocol, authorization, d.Keys)
-	registration := registrationOf(d, directory, network)
-	if registration != nil {
-		description.RegistrationEndpoint = issuer + "/register"
-	}
-	documents, err := discovery.New(description, d.Keys)
-	if err != nil {
-		return nil, err
-	}
-	logouts := logout.NewDeliverer(logout.Config{
-		Issuer: issuer, Outbox: d.Store, Poster: d.Outbound, Keys: d.Keys, ClientKeys: clientKeys, Log: d.Log, Now: d.Now,
-	})
-	return &Provider{Logouts: logouts, Handler: routes(d, pages, endpoints{
-		authorize: authorization,
-		token: &token.Handler{
-			Engine: protocol, Store: d.Store, Directory: directory, ClientAuth: clientAuth,
-			Tokens: tokens, Network: network, Now: d.Now,
-		},
-		userinfo: &userinfo.Handler{
-			Issuer: issuer, Tokens: tokens, Directory: directory, Keys: d.Keys, ClientKeys: clientKeys,
-		},
-		register: registration,
-		logout: &logout.Handler{
-			Issuer: issuer, Store: d.Store, Directory: directory, Keys: d.Keys, Cookies: cookies, Pages: pages,
-			Deliverer: logouts, Dev: d.Dev, Now: d.Now,
-			Pending:         d.Secrets.For("pending logout requests"),
-			PendingLifetime: d.Config.Lifetimes.Request,
-		},
-		discovery: documents,
-		logo:      &logo.Handler{Directory: directory, Calls: d.Outbound},
-	})}, nil
+	return s, nil
 }
 
-// registrationOf returns the endpoints of registration, nil if it is closed.
-func registrationOf(d Deps, directory *client.Directory, network func(*http.Request) string) *register.Handler {
-	c := d.Config.Registration
+// network names where a request comes from.
+func (s *shared) network(r *http.Request) string {
+	return account.Network(web.ClientAddr(r, s.Config.HTTP.TrustedProxies))
+}
+
+func (s *shared) authorize() *authorize.Handler {
+	h := &authorize.Handler{
+		Issuer: s.issuer, Store: s.Store, Directory: s.directory, Engine: s.engine, Keys: s.Keys,
+		RequestObjects: &requestobject.Resolver{
+			Issuer: s.issuer, ClientKeys: s.clientKeys, Keys: s.Keys, Outbound: s.Outbound, Now: s.Now,
+		},
+		Authenticator: s.authenticator, Implicit: s.Config.Grants.Implicit,
+		Cookies: s.cookies, Pages: s.pages, Network: s.network, Dev: s.Dev, Now: s.Now,
+		Pending:         s.Secrets.For("pending authorization requests"),
+		PendingLifetime: s.Config.Lifetimes.Request,
+		SessionLifetime: s.Config.Lifetimes.Session,
+	}
+	if s.Config.Accounts.SignUp {
+		h.Registrar = &account.Registrar{Store: s.Store, Hasher: s.Hasher, Now: s.Now}
+	}
+	return h
+}
+
+// register returns the endpoints of registration, nil if it is closed.
+func (s *shared) register() *register.Handler {
+	c := s.Config.Registration
 	if c.Policy == "closed" {
 		return nil
 	}
 	return &register.Handler{
-		Issuer: d.Config.Issuer, Store: d.Store, Directory: directory, Outbound: d.Outbound, Secrets: d.Secrets,
-		Policy: ClientPolicy(d.Config), Open: c.Policy == "open", PerNetwork: c.PerNetwork, Unused: c.Unused,
-		Network: network, Now: d.Now,
+		Issuer: s.issuer, Store: s.Store, Directory: s.directory, Outbound: s.Outbound, Secrets: s.Secrets,
+		Policy: ClientPolicy(s.Config), Open: c.Policy == "open", PerNetwork: c.PerNetwork, Unused: c.Unused,
+		Network: s.network, Now: s.Now,
 	}
 }
 
@@ -178,62 +199,5 @@ func engineConfig(c *config.Config) engine.Config {
 		RefreshGrace:         c.Refresh.Grace,
 		PasswordGrant:        c.Grants.Password,
 		PasswordGrantPublic:  c.Grants.PasswordPublic,
-	}
-}
-
-// metadata describes what is enabled.
-func metadata(issuer string, protocol *engine.Engine, authorization *authorize.Handler, ring *keys.Ring) discovery.Metadata {
-	confidential := []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
-	withPublic := append([]string{"none"}, confidential...)
-	grantTypes := protocol.GrantTypes()
-	if authorization.Implicit {
-		grantTypes = append(grantTypes, "implicit")
-	}
-	return discovery.Metadata{
-		Issuer:                                     issuer,
-		AuthorizationEndpoint:                      issuer + "/authorize",
-		TokenEndpoint:                              issuer + "/token",
-		UserinfoEndpoint:                           issuer + "/userinfo",
-		IntrospectionEndpoint:                      issuer + "/introspect",
-		RevocationEndpoint:                         issuer + "/revoke",
-		JWKSURI:                                    issuer + "/.well-known/jwks.json",
-		ScopesSupported:                            claims.Scopes(),
-		ResponseTypesSupported:                     authorization.ResponseTypes(),
-		ResponseModesSupported:                     oauth.ResponseModes(),
-		GrantTypesSupported:                        grantTypes,
-		SubjectTypesSupported:                      []string{"public", client.Pairwise},
-		IDTokenSigningAlgValuesSupported:           ring.Algorithms(),
-		IDTokenEncryptionAlgValuesSupported:        oauth.KeyManagementAlgorithms(),
-		IDTokenEncryptionEncValuesSupported:        oauth.ContentEncryptionAlgorithms(),
-		UserinfoSigningAlgValuesSupported:          ring.Algorithms(),
-		UserinfoEncryptionAlgValuesSupported:       oauth.KeyManagementAlgorithms(),
-		UserinfoEncryptionEncValuesSupported:       oauth.ContentEncryptionAlgorithms(),
-		RequestParameterSupported:                  true,
-		RequestURIParameterSupported:               true,
-		RequireRequestURIRegistration:              true,
-		RequestObjectSigningAlgValuesSupported:     oauth.SigningAlgorithms(),
-		RequestObjectEncryptionAlgValuesSupported:  oauth.KeyManagementAlgorithms(),
-		RequestObjectEncryptionEncValuesSupported:  oauth.ContentEncryptionAlgorithms(),
-		ACRValuesSupported:                         claims.ACRValues(),
-		DisplayValuesSupported:                     []string{"page", "popup", "touch"},
-		UILocalesSupported:                         []string{"en"},
-		ClaimTypesSupported:                        []string{"normal"},
-		ClaimsParameterSupported:                   true,
-		ClaimsSupported:                            claims.Supported(),
-		PromptValuesSupported:                      authorization.Prompts(),
-		CodeChallengeMethodsSupported:              []string{"S256"},
-		TokenEndpointAuthMethodsSupported:          withPublic,
-		TokenEndpointAuthSigningAlgValues:          oauth.SigningAlgorithms(),
-		IntrospectionEndpointAuthMethods:           confidential,
-		IntrospectionEndpointAuthSigningAlgValues:  oauth.SigningAlgorithms(),
-		RevocationEndpointAuthMethods:              withPublic,
-		RevocationEndpointAuthSigningAlgValues:     oauth.SigningAlgorithms(),
-		AuthorizationResponseIssParameterSupported: true,
-		EndSessionEndpoint:                         issuer + "/end_session",
-		CheckSessionIframe:                         issuer + "/check_session",
-		FrontchannelLogoutSupported:                true,
-		FrontchannelLogoutSessionSupported:         true,
-		BackchannelLogoutSupported:                 true,
-		BackchannelLogoutSessionSupported:          true,
 	}
 }

@@ -25,7 +25,7 @@ func allow(t *testing.T, p *providertest.Provider, browser *http.Client, res pro
 }
 
 // both returns a browser in which Alex and then Bo signed in and allowed what
-// params asks for, and the sub of an ID token by response.
+// params asks for.
 func both(t *testing.T, p *providertest.Provider) *http.Client {
 	t.Helper()
 	addBo(t, p)

@@ -127,16 +127,21 @@ func metadata(t *testing.T, p *providertest.Provider) (m discovery.Metadata) {
 // Each address is served, under the issuer.
 func TestAdvertisedEndpointsExist(t *testing.T) {
 	t.Parallel()
-	p := providertest.New(t, providertest.Options{})
-	m := metadata(t, p)
-	for _, address := range []string{
-		m.AuthorizationEndpoint, m.TokenEndpoint, m.UserinfoEndpoint,
-		m.IntrospectionEndpoint, m.RevocationEndpoint, m.JWKSURI,
-	} {
-		path, ok := strings.CutPrefix(address, p.Config.Issuer)
-		if res := p.Get(t, p.Client(), path); !ok || res.StatusCode == http.StatusNotFound {
-			t.Errorf("%s: status %d", address, res.StatusCode)
+	p := providertest.New(t, providertest.Options{Configure: func(c *config.Config) { c.Registration.Policy = "open" }})
+	addresses := 0
+	for member, value := range p.Get(t, p.Client(), configuration).JSON(t) {
+		address, _ := value.(string)
+		path, ok := strings.CutPrefix(address, p.Config.Issuer+"/")
+		if !ok {
+			continue
 		}
+		addresses++
+		if res := p.Get(t, p.Client(), "/"+path); res.StatusCode == http.StatusNotFound {
+			t.Errorf("%s: status %d", member, res.StatusCode)
+		}
+	}
+	if addresses != 9 {
+		t.Errorf("there are %d addresses", addresses)
 	}
 }
 
