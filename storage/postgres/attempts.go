@@ -22,7 +22,7 @@ func (db *DB) CountAttempt(ctx context.Context, a storage.Attempt) (storage.Atte
 			one(b.Queue(consentOfIdentifier, args), []any{&s.Consent}, func() {})
 		}
 		one(b.Queue(countForAccount, args), []any{&s.AccountKey, &s.Account}, func() {})
-		one(b.Queue(countForNetwork, args), []any{&s.NetworkKey, &s.Network}, func() {})
+		one(b.Queue(countForKey, args), []any{&s.NetworkKey, &s.Network}, func() {})
 		readSessions(b, storage.Wanted{Sessions: a.Sessions, Now: a.Now, ConsentFor: a.ConsentFor}, &s.Sessions)
 	})
 	if err != nil {
@@ -36,7 +36,7 @@ func attemptArgs(a storage.Attempt) pgx.NamedArgs {
 		"identifier": a.Identifier, "consent_for": a.ConsentFor,
 		"now": instant(a.Now), "expires_at": instant(a.Now.Add(a.Window)),
 		"of_name": a.AccountKey(""), "of_user": storage.UserAccountKey,
-		"device_user": text(""), "of_device": "", "of_network": a.NetworkKey(),
+		"device_user": text(""), "of_device": "", "counted": a.NetworkKey(),
 	}
 	if a.Device != "" && a.DeviceUser != "" {
 		args["device_user"], args["of_device"] = a.DeviceUser, a.AccountKey(a.DeviceUser)
@@ -59,8 +59,8 @@ const (
 			SELECT user_id FROM user_identifiers WHERE identifier = @identifier::text)) AS found (id)` +
 		countOneMore
 
-	countForNetwork = `INSERT INTO attempts AS a (key, count, expires_at)
-		VALUES (@of_network::text, 1, @expires_at::timestamptz)` + countOneMore
+	countForKey = `INSERT INTO attempts AS a (key, count, expires_at)
+		VALUES (@counted::text, 1, @expires_at::timestamptz)` + countOneMore
 
 	// A counter starts anew when its window is over.
 	countOneMore = ` ON CONFLICT (key) DO UPDATE SET

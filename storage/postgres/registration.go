@@ -35,8 +35,8 @@ func (db *DB) DeleteInitialAccessToken(ctx context.Context, id string) error {
 func (db *DB) Count(ctx context.Context, key string, window time.Duration, now time.Time) (int, error) {
 	n := 0
 	err := db.send(ctx, func(b *pgx.Batch) {
-		q := b.Queue(countForNetwork, pgx.NamedArgs{
-			"of_network": key, "now": instant(now), "expires_at": instant(now.Add(window)),
+		q := b.Queue(countForKey, pgx.NamedArgs{
+			"counted": key, "now": instant(now), "expires_at": instant(now.Add(window)),
 		})
 		one(q, []any{&key, &n}, func() {})
 	})
