@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatelodge/gatelodge/internal/config"
 	"github.com/gatelodge/gatelodge/internal/providertest"
+	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/storage"
 )
 
@@ -98,6 +99,25 @@ func TestPublicNativeClientsAreAlwaysAskedFor(t *testing.T) {
 				t.Errorf("prompt=none: got %v", q)
 			}
 		})
+	}
+}
+
+// RFC 8252 §8.6: that a client can authenticate proves nothing of the program that
+// gets its tokens in the front channel.
+func TestFrontChannelOfAnAppIsAlwaysAskedFor(t *testing.T) {
+	t.Parallel()
+	for responseType, asked := range map[string]bool{"code": false, "id_token token": true, "code token": true} {
+		p, browser := newProvider(t), providertest.Browser(t)
+		p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) {
+			m.RedirectURIs, m.ResponseTypes = []string{appURI}, client.ResponseTypes()
+			m.GrantTypes = append(m.GrantTypes, "implicit")
+		})
+		asking := params("redirect_uri", appURI, "response_type", responseType)
+		p.SignIn(t, browser, asking)
+		_, q := p.Authorize(t, browser, providertest.With(asking, "prompt", "none")).Answer(t)
+		if (q.Get("error") == "consent_required") != asked {
+			t.Errorf("%s: got %v", responseType, q)
+		}
 	}
 }
 

@@ -112,7 +112,9 @@ func (f *flow) agreed() bool {
 	if f.client.Metadata.SkipConsent {
 		return true
 	}
-	if client.IsPublic(f.client) && client.AnyoneCanListen(f.request.RedirectURI) {
+	// A code is of use only to who can authenticate, tokens to whoever gets them.
+	unproven := client.IsPublic(f.client) || f.request.FrontChannel()
+	if unproven && client.AnyoneCanListen(f.request.RedirectURI) {
 		return false // nothing proves that it is the same program as before
 	}
 	return !slices.ContainsFunc(f.asked(), func(s string) bool { return !slices.Contains(f.who.Consent, s) })

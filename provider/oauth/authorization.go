@@ -68,9 +68,9 @@ func (r *AuthorizationRequest) Returns(kind string) bool {
 	return slices.Contains(r.ResponseType, kind)
 }
 
-// frontChannel reports whether the response has tokens, which must not be in the
+// FrontChannel reports whether the response has tokens, which must not be in the
 // query, where they would be logged.
-func (r *AuthorizationRequest) frontChannel() bool {
+func (r *AuthorizationRequest) FrontChannel() bool {
 	return r.Returns("token") || r.Returns("id_token")
 }
 
@@ -100,7 +100,7 @@ func ResponseModes() []ResponseMode { return []ResponseMode{Query, Fragment, For
 // it keeps tokens out of the query, OAuth 2.0 Multiple Response Types §5, and,
 // since browsers post forms to web addresses only, that form_post leads to one.
 func (r *AuthorizationRequest) Takes(mode ResponseMode) bool {
-	if mode == Query && r.frontChannel() {
+	if mode == Query && r.FrontChannel() {
 		return false
 	}
 	if mode == FormPost && !strings.HasPrefix(r.RedirectURI, "https://") && !strings.HasPrefix(r.RedirectURI, "http://") {
@@ -115,7 +115,7 @@ func (r *AuthorizationRequest) Mode() ResponseMode {
 	if r.Takes(r.ResponseMode) {
 		return r.ResponseMode
 	}
-	if r.frontChannel() {
+	if r.FrontChannel() {
 		return Fragment
 	}
 	return Query
