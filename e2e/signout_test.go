@@ -1,18 +1,10 @@
 package e2e
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net/url"
-	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/runtime"
@@ -178,32 +170,10 @@ func (a *app) nobody(tab *tab) {
 // speakTLS are the settings of a provider with a certificate that nobody knows.
 func speakTLS(t *testing.T) []string {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour),
-	}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := t.TempDir()
+	writeCertificate(t, dir)
 	return []string{
-		"GATELODGE_HTTP_TLS_CERTIFICATE=" + pemFile(t, "CERTIFICATE", certificate),
-		"GATELODGE_HTTP_TLS_KEY=" + pemFile(t, "PRIVATE KEY", private),
+		"GATELODGE_HTTP_TLS_CERTIFICATE=" + filepath.Join(dir, "cert.pem"),
+		"GATELODGE_HTTP_TLS_KEY=" + filepath.Join(dir, "key.pem"),
 	}
-}
-
-func pemFile(t *testing.T, kind string, content []byte) string {
-	t.Helper()
-	name := filepath.Join(t.TempDir(), "file.pem")
-	if err := os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: content}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return name
 }
