@@ -126,8 +126,7 @@ func (tokens) ValidateAccessToken(context.Context, fosite.Requester, string) err
 // [OpenID Connect Core §2]: https://openid.net/specs/openid-connect-core-1_0.html#IDToken
 func (t tokens) GenerateIDToken(ctx context.Context, _ time.Duration, _ fosite.Requester) (string, error) {
 	w := workOf(ctx)
-	registered := w.client.Metadata
-	alg := cmp.Or(registered.IDTokenSignedResponseAlg, "RS256")
+	alg := cmp.Or(w.client.Metadata.IDTokenSignedResponseAlg, "RS256")
 	set := map[string]any{
 		"iss":       t.Config.Issuer,
 		"sub":       accesstoken.Subject(w.grant),
@@ -151,11 +150,10 @@ func (t tokens) GenerateIDToken(ctx context.Context, _ time.Duration, _ fosite.R
 		return "", err
 	}
 	signed, err := t.Keys.Sign(ctx, alg, "JWT", set)
-	if err != nil || registered.IDTokenEncryptedResponseAlg == "" {
-		return signed, err
+	if err != nil {
+		return "", err
 	}
-	return t.ClientKeys.Encrypt(ctx, w.client, registered.IDTokenEncryptedResponseAlg,
-		registered.IDTokenEncryptedResponseEnc, "JWT", []byte(signed))
+	return t.ClientKeys.EncryptIDToken(ctx, w.client, signed)
 }
 
 // addHashes binds the ID token to what comes with it, OpenID Connect Core
