@@ -154,6 +154,12 @@ func TestBrowserOnAPhone(t *testing.T) {
 					a.answer(tab)
 					tab.open(a.request("prompt", "select_account"))
 				}},
+				{"sign-out", func() { tab.open(a.endSession()) }},
+				{"still-signed-in", func() { tab.press("button[value=stay]") }},
+				{"signed-out", func() {
+					tab.open(s.URL + "/end_session")
+					tab.press("button[value=sign-out]")
+				}},
 			} {
 				step.do()
 				if width := eval[int](tab, "document.documentElement.scrollWidth"); width > 375 {
