@@ -211,3 +211,49 @@ func TestDefaultMaxAge(t *testing.T) {
 	wantLogin(t, p.Authorize(t, browser, params()))
 	wantCode(t, p.Authorize(t, browser, params("max_age", "3600")))
 }
+
+// OpenID Connect Core §3.1.2.4: what one person allowed is not what another did, who
+// is signed in in the same browser when the answer comes.
+func TestConsentIsOfThePersonWhoWasAsked(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	addBo(t, p)
+	browser := signedIn(t, p)
+	asked := decision(wantConsent(t, p.Authorize(t, browser, params("prompt", "consent", "scope", "openid phone"))), "allow")
+	page := wantLogin(t, p.Post(t, browser, "/login/switch", url.Values{"request": {asked.Get("request")}}))
+	wantConsent(t, p.Post(t, browser, "/login", asBo(page)))
+	if got := subject(t, p, p.Post(t, browser, "/consent", asked)); got != providertest.UserID {
+		t.Errorf("Alex was asked, and %v answers", got)
+	}
+	for _, s := range sessionsOf(t, p, browser) {
+		if s.UserID == providertest.UserID {
+			if _, err := p.Store.EndSessions(t.Context(), []string{s.ID}, p.Clock.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	wantLogin(t, p.Post(t, browser, "/consent", asked))
+	wantConsent(t, p.Authorize(t, browser, params("scope", "openid phone")))
+}
+
+// sessionsOf are those that live of the browser's.
+func sessionsOf(t *testing.T, p *providertest.Provider, browser *http.Client) []storage.Session {
+	t.Helper()
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sessions []storage.Session
+	for _, cookie := range browser.Jar.Cookies(u) {
+		for token := range strings.SplitSeq(cookie.Value, ".") {
+			state, err := p.Store.Read(t.Context(), storage.Wanted{Sessions: []storage.Hash{storage.HashOf(token)}, Now: p.Clock.Now()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, in := range state.Sessions {
+				sessions = append(sessions, in.Session)
+			}
+		}
+	}
+	return sessions
+}
