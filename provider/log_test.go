@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatelodge/gatelodge/internal/config"
 	"github.com/gatelodge/gatelodge/internal/providertest"
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -130,6 +131,52 @@ func back(t *testing.T, p *providertest.Provider, known secrets) (requests int) 
 		misuse()
 	}
 	return 3 + len(misuses)
+}
+
+// What the front channel carries, and what people and clients register with, is not
+// logged either, not even where it is refused.
+func TestNothingOfTheFrontChannelIsLogged(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	p := providertest.New(t, providertest.Options{Log: &log, Configure: func(c *config.Config) {
+		c.Accounts.SignUp, c.Registration.Policy = true, "token"
+	}})
+	p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) {
+		m.ResponseTypes, m.GrantTypes = append(m.ResponseTypes, "code id_token token"), append(m.GrantTypes, "implicit")
+	})
+	browser := providertest.Browser(t)
+	_, q := p.SignIn(t, browser, providertest.AuthorizeParams(map[string]string{"response_type": "code id_token token"})).Answer(t)
+	known := secrets{
+		"ID token": q.Get("id_token"), "access token": q.Get("access_token"), "code": q.Get("code"), "state": q.Get("session_state"),
+		"request object": "eyJhbGciOiJFUzI1NiJ9.eyJzdGF0ZSI6Im9mIHRoZSBjbGllbnQifQ.c2lnbmF0dXJl", "claims": `{"id_token":{"sub":"who"}`,
+		"new password": "a new pass phrase", "new email": "newcomer@example.com", "registration": "gli_made_up_by_somebody_else",
+	}
+	ask := func(changes map[string]string) {
+		p.Authorize(t, browser, providertest.AuthorizeParams(changes))
+	}
+	ask(map[string]string{"request": known["request object"]})
+	ask(map[string]string{"request_uri": "https://app.example/" + known["request object"]})
+	ask(map[string]string{"claims": known["claims"]})
+	ask(map[string]string{"id_token_hint": known["ID token"], "prompt": "none"})
+	ask(map[string]string{"id_token_hint": known["access token"]})
+	sealed := p.Authorize(t, browser, providertest.AuthorizeParams(map[string]string{"prompt": "create"})).Pending(t)
+	for _, email := range []string{known["new email"], known["new email"], known["new email"] + " x"} {
+		p.Post(t, browser, "/sign-up", url.Values{
+			"request": {sealed}, "name": {"Kim"}, "email": {email}, "password": {known["new password"]},
+		})
+	}
+	for _, token := range []string{known["access token"], known["ID token"]} {
+		p.Get(t, browser, "/end_session?"+url.Values{"id_token_hint": {token}, "state": {known["state"]}}.Encode())
+	}
+	for _, path := range []string{"/register", "/register/" + known["registration"]} {
+		p.Bearer(t, path, known["registration"])
+	}
+	p.Close() // which waits for the last line
+	for what, value := range known {
+		if value == "" || strings.Contains(log.String(), value) || strings.Contains(log.String(), url.QueryEscape(value)) {
+			t.Errorf("the %s is in the log, or there is none: %s", what, value)
+		}
+	}
 }
 
 // Security events have names in the log, and refusals their reasons.

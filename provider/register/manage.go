@@ -104,7 +104,10 @@ func (h *Handler) authenticate(r *http.Request) (storage.Client, string, error) 
 		return storage.Client{}, "", gone(storage.ErrNotFound)
 	}
 	c, err := h.Store.FindClient(r.Context(), id)
-	if err != nil {
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return storage.Client{}, "", gone(storage.ErrNotFound) // without the id, which can be a secret in the wrong place
+	case err != nil:
 		return storage.Client{}, "", gone(err)
 	}
 	presented := storage.HashOf(token)
