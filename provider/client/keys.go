@@ -132,7 +132,13 @@ func bearable(key jose.JSONWebKey) bool {
 		return false
 	}
 	public, ok := key.Key.(*rsa.PublicKey)
-	return !ok || sized(public)
+	return !ok || sized(public) && sound(public)
+}
+
+// sound reports whether crypto/rsa takes the key: one that it refuses is no reason
+// for a fault of ours.
+func sound(public *rsa.PublicKey) bool {
+	return public.N.Bit(0) == 1 && public.E > 2 && public.E%2 == 1 && public.E < 1<<31
 }
 
 func sized(public *rsa.PublicKey) bool {

@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -293,5 +294,29 @@ func TestEncryptionIsToTheClientsKey(t *testing.T) {
 	}
 	if _, err := keys.Encrypt(t.Context(), c, "RSA-OAEP", "A1GCM", "", nil); err == nil || errors.Is(err, client.ErrNoKey) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// RFC 7517 §5: keys that nothing can be encrypted with are as good as none.
+func TestNonsenseIsNoKey(t *testing.T) {
+	t.Parallel()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	even := new(big.Int).Add(key.N, big.NewInt(1))
+	for name, public := range map[string]*rsa.PublicKey{
+		"an even modulus": {N: even, E: key.E}, "exponent 1": {N: key.N, E: 1}, "an even exponent": {N: key.N, E: 65536},
+		"a large exponent": {N: key.N, E: 1<<31 + 1},
+	} {
+		set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: public}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = client.NewKeys(nil).Encrypt(t.Context(), &storage.Client{Metadata: storage.ClientMetadata{JWKS: set}},
+			"RSA-OAEP-256", "A128GCM", "", []byte("text"))
+		if !errors.Is(err, client.ErrNoKey) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
