@@ -122,7 +122,7 @@ func (c *Client) call(g *gate, req *http.Request, use func(*http.Response) error
 	host := req.URL.Host
 	ctx, cancel := context.WithTimeout(req.Context(), c.timeout)
 	defer cancel()
-	leave, err := g.enter(ctx, strings.ToLower(host))
+	leave, err := g.enter(ctx, strings.ToLower(req.URL.Hostname())) // whatever its ports
 	if err != nil {
 		return fmt.Errorf("%s %w", host, err)
 	}

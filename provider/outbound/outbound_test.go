@@ -508,6 +508,31 @@ func TestCallsAreBounded(t *testing.T) {
 	}
 }
 
+// Hardening 9, everything is bounded: with a server for each of its ports a host has
+// no more places than with one.
+func TestHostIsOneWhateverItsPorts(t *testing.T) {
+	t.Parallel()
+	finish := make(chan struct{})
+	s, other := serve(t, func(http.ResponseWriter, *http.Request) { <-finish }), serve(t, hello)
+	c, _ := open(t, s, nil)
+	results := make(chan error, 100)
+	for range 100 {
+		go func() {
+			_, err := c.PostForm(t.Context(), s.URL, nil)
+			results <- err
+		}()
+	}
+	for range 100 - 4 - 64 {
+		wantError(t, <-results, outbound.ErrBusy)
+	}
+	_, err := c.PostForm(t.Context(), other.URL, nil)
+	wantError(t, err, outbound.ErrBusy)
+	close(finish)
+	for range 4 + 64 {
+		wantError(t, <-results, nil)
+	}
+}
+
 // Hardening, error caching as denial: who fills all places keeps nobody from what is
 // known, and has nobody wait for it again and again.
 func TestKnownDocumentDoesNotWaitForAPlace(t *testing.T) {
