@@ -183,3 +183,23 @@ func TestIDTokenHintOutlivesARotation(t *testing.T) {
 	}
 	wantCode(t, p.Authorize(t, browser, params("id_token_hint", hint)))
 }
+
+// OpenID Connect Core §3.1.2.1: the sign-in that prompt=login demands does not count
+// for whoever finds the page that came after it, hours later.
+func TestSignInDoesNotCountForALateDecision(t *testing.T) {
+	t.Parallel()
+	for after, asked := range map[time.Duration]bool{59 * time.Minute: false, time.Hour: true} {
+		p := newProvider(t)
+		browser := providertest.Browser(t)
+		res := p.Post(t, browser, "/login", credentials(wantLogin(t, p.Authorize(t, browser, params("prompt", "login")))))
+		page := wantConsent(t, res)
+		p.Clock.Advance(after)
+		res = p.Post(t, browser, "/consent", decision(page, "allow"))
+		if !asked {
+			wantCode(t, res)
+			continue
+		}
+		res = p.Post(t, browser, "/login", credentials(wantLogin(t, res)))
+		wantCode(t, p.Post(t, browser, "/consent", decision(wantConsent(t, res), "allow")))
+	}
+}

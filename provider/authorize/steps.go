@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
@@ -176,13 +177,17 @@ func description(catalogue *storage.Catalogue, scope string) string {
 	return ""
 }
 
+// signInLasts is for how long a sign-in that the request demanded is good for the
+// decision that follows it: who leaves the page open may not be who comes back.
+const signInLasts = time.Hour
+
 // consent serves POST /consent: the person's decision.
 func (h *Handler) consent(w http.ResponseWriter, r *http.Request, f *flow) error {
 	// The decision counts if the person that it was asked of is still signed in.
 	// If not, next asks whoever it is now. The page that it was made on came
 	// after the choice and the sign-in that the request demanded.
 	if f.who != nil && f.who.User.ID == f.page.User {
-		f.chosen, f.signedIn = true, true
+		f.chosen, f.signedIn = true, h.Now().Sub(f.who.Session.AuthTime) < signInLasts
 		if f.form.Get("decision") != "allow" {
 			return h.refuse(w, r, f, oauth.Refuse(oauth.AccessDenied, "the person did not agree"))
 		}
