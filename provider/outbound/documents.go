@@ -37,6 +37,7 @@ type Document struct {
 type entry struct {
 	known     *Document // the last that was fetched, nil if none
 	fetchedAt time.Time
+	wantedAt  time.Time // the last time that somebody did
 	// The outcome of the last fetch, which is taken until then.
 	err     error
 	triedAt time.Time
@@ -125,8 +126,9 @@ func (c *Client) board(
 		e = &entry{}
 		c.entries[rawURL] = e
 	}
-	if e.flight == nil && !recent(e, c.now()) {
-		e.flight, e.triedAt = make(chan struct{}), c.now()
+	e.wantedAt = c.now()
+	if e.flight == nil && !recent(e, e.wantedAt) {
+		e.flight, e.triedAt = make(chan struct{}), e.wantedAt
 		// Others can come to wait for it, so that it outlives who began it.
 		ctx := context.WithoutCancel(ctx)
 		c.running.Go(func() { c.fly(ctx, rawURL, e) })
@@ -172,20 +174,32 @@ func (c *Client) keep(e *entry, d *Document) {
 	}
 }
 
-// evict forgets any one entry but the one to spare and those that are being
-// fetched, and reports whether there was one.
+// evict forgets of a few entries the one that was wanted least recently, so that
+// addresses that are wanted once do not push out those that are in use. It passes
+// over the one to spare and those that are being fetched, and reports whether there
+// was one.
 func (c *Client) evict(spare *entry) bool {
+	const few = 16
+	oldest, looked := "", 0
 	for rawURL, e := range c.entries { // the order is random
 		if e == spare || e.flight != nil {
 			continue
 		}
-		if e.known != nil {
-			c.size -= len(e.known.Body)
+		if looked == 0 || e.wantedAt.Before(c.entries[oldest].wantedAt) {
+			oldest = rawURL
 		}
-		delete(c.entries, rawURL)
-		return true
+		if looked++; looked == few {
+			break
+		}
 	}
-	return false
+	if looked == 0 {
+		return false
+	}
+	if e := c.entries[oldest]; e.known != nil {
+		c.size -= len(e.known.Body)
+	}
+	delete(c.entries, oldest)
+	return true
 }
 
 // maxAge returns how long the document may be kept, [RFC 9111 §5.2.2.1].

@@ -643,3 +643,30 @@ func TestOldDocumentsMakeRoom(t *testing.T) {
 		t.Errorf("%d bytes are kept", size)
 	}
 }
+
+// Hardening 9, and cache poisoning across clients: who has us fetch address after
+// address does not push out what others use.
+func TestDocumentsInUseAreKept(t *testing.T) {
+	t.Parallel()
+	body := bytes.Repeat([]byte{'0'}, 256<<10)
+	var known atomic.Int32
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/known" {
+			known.Add(1)
+			w.Header().Set("Cache-Control", "max-age=3600")
+			hello(w, r)
+			return
+		}
+		_, _ = w.Write(body)
+	})
+	c, at := open(t, s, nil)
+	for i := range 400 {
+		at.advance(time.Second)
+		get(t, c, s.URL+"/known")
+		at.advance(time.Second)
+		get(t, c, fmt.Sprintf("%s/%d", s.URL, i))
+	}
+	if n := known.Load(); n != 1 {
+		t.Errorf("it was forgotten %d times", n-1)
+	}
+}
