@@ -16,7 +16,7 @@ import (
 // consent, or the answer.
 func (h *Handler) next(w http.ResponseWriter, r *http.Request, f *flow) error {
 	switch {
-	case f.request.Prompts("create") && !f.signedIn:
+	case f.request.Prompts("create") && !f.signedIn && f.page.User == "": // or it has been made
 		return h.showSignUp(w, r, f, consentui.SignUp{})
 	case f.mayChoose():
 		return h.showChoose(w, r, f)

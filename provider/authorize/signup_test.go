@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatelodge/gatelodge/internal/config"
 	"github.com/gatelodge/gatelodge/internal/providertest"
@@ -131,4 +132,16 @@ func TestWhoSignsUpHasAPairwiseSubject(t *testing.T) {
 	if _, second := providertest.JWT(t, again.Get("id_token")); first["sub"] != second["sub"] || first["sub"] == "" {
 		t.Errorf("sub %q, then %q", first["sub"], second["sub"])
 	}
+}
+
+// Initiating User Registration via OpenID Connect 1.0 §4: who has made an account and
+// then thinks for long about the consent need not make another.
+func TestAccountIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	p := openProvider(t)
+	browser := providertest.Browser(t)
+	sealed := wantSignUp(t, p.Authorize(t, browser, params("prompt", "create")), http.StatusOK)
+	page := p.Post(t, browser, "/sign-up", newcomer(sealed))
+	p.Clock.Advance(2 * time.Hour)
+	wantCode(t, allow(t, p, browser, page))
 }
