@@ -7,7 +7,10 @@ import (
 	"net/mail"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -61,8 +64,8 @@ func (r *Registrar) Register(ctx context.Context, s SignUp) (Outcome, error) {
 	}
 	email := strings.TrimSpace(s.Email)
 	address, err := mail.ParseAddress(email)
-	if err != nil || address.Address != email {
-		return Outcome{}, ErrEmail
+	if err != nil || address.Address != email || !norm.NFKC.IsNormalString(email) {
+		return Outcome{}, ErrEmail // or a client could take it for another's
 	}
 	identifier, err := Normalise(email)
 	if err != nil {
@@ -97,4 +100,5 @@ func (r *Registrar) Register(ctx context.Context, s SignUp) (Outcome, error) {
 	return Outcome{User: user, Identifier: identifier}, err
 }
 
-func control(c rune) bool { return c < ' ' || c == 0x7f }
+// control reports whether the character does something to the text around it.
+func control(c rune) bool { return unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) }

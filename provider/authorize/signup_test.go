@@ -75,6 +75,8 @@ func TestSignUpIsChecked(t *testing.T) {
 		"long name":      {"name", strings.Repeat("x", 201)},
 		"no address":     {"email", "kim"},
 		"two addresses":  {"email", "Kim <kim@example.com>"},
+		"full width":     {"email", "\uff4bim@example.com"}, // whose k is one only by NFKC
+		"reversed name":  {"name", "\u202emiK"},
 		"taken":          {"email", "ALEX@example.com"},
 		"short password": {"password", "1234567"},
 		"long password":  {"password", strings.Repeat("x", 5000)},
