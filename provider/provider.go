@@ -23,6 +23,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/clientauth"
 	"github.com/gatelodge/gatelodge/provider/discovery"
 	"github.com/gatelodge/gatelodge/provider/engine"
+	"github.com/gatelodge/gatelodge/provider/idtoken"
 	"github.com/gatelodge/gatelodge/provider/keys"
 	"github.com/gatelodge/gatelodge/provider/logo"
 	"github.com/gatelodge/gatelodge/provider/logout"
@@ -66,7 +67,7 @@ func New(d Deps) (*Provider, error) {
 		return nil, err
 	}
 	logouts := logout.NewDeliverer(logout.Config{
-		Issuer: p.issuer, Outbox: d.Store, Poster: d.Outbound, Keys: d.Keys, ClientKeys: p.clientKeys, Log: d.Log, Now: d.Now,
+		Issuer: p.issuer, Outbox: d.Store, Outbound: d.Outbound, Keys: d.Keys, ClientKeys: p.clientKeys, Log: d.Log, Now: d.Now,
 	})
 	tokens := &accesstoken.Verifier{Issuer: p.issuer, Keys: d.Keys, Reader: p.directory, Now: d.Now}
 	e := endpoints{
@@ -80,7 +81,7 @@ func New(d Deps) (*Provider, error) {
 		},
 		register: p.register(),
 		logout: &logout.Handler{
-			Issuer: p.issuer, Store: d.Store, Directory: p.directory, Keys: d.Keys, Cookies: p.cookies, Pages: p.pages,
+			Issuer: p.issuer, Store: d.Store, Directory: p.directory, Hints: p.hints, Cookies: p.cookies, Pages: p.pages,
 			Deliverer: logouts, Dev: d.Dev, Now: d.Now,
 			Pending: d.Secrets.For("pending logout requests"), PendingLifetime: d.Config.Lifetimes.Request,
 		},
@@ -102,6 +103,7 @@ type shared struct {
 	clientAuth    *clientauth.Authenticator
 	authenticator *account.Authenticator
 	engine        *engine.Engine
+	hints         *idtoken.Reader
 	cookies       *session.Cookies
 }
 
@@ -113,6 +115,7 @@ func share(d Deps) (*shared, error) {
 	}
 	s := &shared{
 		Deps: d, issuer: issuer,
+		hints:      &idtoken.Reader{Issuer: issuer, Keys: d.Keys},
 		directory:  client.NewDirectory(d.Store, d.Now),
 		clientKeys: client.NewKeys(d.Outbound),
 		authenticator: &account.Authenticator{
@@ -145,7 +148,7 @@ func (s *shared) network(r *http.Request) string {
 
 func (s *shared) authorize() *authorize.Handler {
 	h := &authorize.Handler{
-		Issuer: s.issuer, Store: s.Store, Directory: s.directory, Engine: s.engine, Keys: s.Keys,
+		Issuer: s.issuer, Store: s.Store, Directory: s.directory, Engine: s.engine, Hints: s.hints,
 		RequestObjects: &requestobject.Resolver{
 			Issuer: s.issuer, ClientKeys: s.clientKeys, Keys: s.Keys, Outbound: s.Outbound, Now: s.Now,
 		},

@@ -1,6 +1,23 @@
 package web
 
-import "net/http"
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// MaxQuery is how long an encoded request may be, in bytes, so that a POST of it
+// can be made a GET, and what a page carries of it be posted back.
+const MaxQuery = 8 << 10
+
+// WithQuery adds parameters to those that the address has.
+func WithQuery(address string, parameters url.Values) string {
+	separator := "?"
+	if strings.Contains(address, "?") {
+		separator = "&"
+	}
+	return address + separator + parameters.Encode()
+}
 
 // SeeOther sends the browser on with a GET, [RFC 9700 §4.12], and no body that
 // would repeat the address.

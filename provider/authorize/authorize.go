@@ -25,6 +25,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/claims"
 	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/engine"
+	"github.com/gatelodge/gatelodge/provider/idtoken"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/requestobject"
 	"github.com/gatelodge/gatelodge/provider/secret"
@@ -42,18 +43,13 @@ type Engine interface {
 	Authorize(context.Context, engine.Authorization, *storage.Write) (url.Values, error)
 }
 
-// Keys verifies ID tokens given back as hints.
-type Keys interface {
-	Verify(ctx context.Context, token, typ string) ([]byte, error)
-}
-
 // Handler serves the endpoint and its pages.
 type Handler struct {
 	Issuer    string
 	Store     Store
 	Directory *client.Directory
 	Engine    Engine
-	Keys      Keys
+	Hints     *idtoken.Reader
 	// RequestObjects are what signed requests are read with.
 	RequestObjects *requestobject.Resolver
 	Authenticator  *account.Authenticator
@@ -158,12 +154,8 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request) error {
 	return h.next(w, r, f)
 }
 
-// maxRequest is how long an encoded request may be, in bytes, so that a POST of
-// it can be made a GET, and what a page carries of it be posted back.
-const maxRequest = 8 << 10
-
 func parse(encoded string) (url.Values, error) {
-	if len(encoded) > maxRequest {
+	if len(encoded) > web.MaxQuery {
 		return nil, oauth.Refuse(oauth.InvalidRequest, "the authorization request is too long")
 	}
 	form, err := url.ParseQuery(encoded)
@@ -247,7 +239,7 @@ func (h *Handler) resolve(ctx context.Context, c *storage.Client, form url.Value
 		return form, nil
 	}
 	inner, err := h.RequestObjects.Resolve(ctx, c, form)
-	if err == nil && len(inner.Encode()) > maxRequest {
+	if err == nil && len(inner.Encode()) > web.MaxQuery {
 		err = oauth.Refuse(oauth.InvalidRequestObject, "the request object is too long")
 	}
 	if err != nil {

@@ -3,17 +3,15 @@ package authorize
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/gatelodge/gatelodge/internal/web"
-	"github.com/gatelodge/gatelodge/provider/accesstoken"
 	"github.com/gatelodge/gatelodge/provider/claims"
 	"github.com/gatelodge/gatelodge/provider/client"
-	"github.com/gatelodge/gatelodge/provider/keys"
+	"github.com/gatelodge/gatelodge/provider/idtoken"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 )
 
@@ -215,24 +213,13 @@ func checkIDTokenHint(h *Handler, ctx context.Context, f *flow) error {
 	if f.request.IDTokenHint == "" {
 		return nil
 	}
-	payload, err := h.Keys.Verify(ctx, f.request.IDTokenHint, "JWT")
+	hint, err := h.Hints.Read(ctx, f.request.IDTokenHint)
 	switch {
-	case errors.Is(err, keys.ErrInvalid):
+	case errors.Is(err, idtoken.ErrInvalid):
 		return oauth.Refuse(oauth.InvalidRequest, "id_token_hint is not an ID token of ours").Because(err)
 	case err != nil:
 		return oauth.Unavailable(err)
-	}
-	var hint struct {
-		Issuer    string               `json:"iss"`
-		Subject   string               `json:"sub"`
-		Audience  accesstoken.Audience `json:"aud"`
-		IssuedAt  int64                `json:"iat"`
-		ExpiresAt int64                `json:"exp"`
-	}
-	if err := json.Unmarshal(payload, &hint); err != nil || hint.IssuedAt == 0 || hint.ExpiresAt == 0 {
-		return oauth.Refuse(oauth.InvalidRequest, "id_token_hint is not an ID token of ours").Because(err)
-	}
-	if hint.Issuer != h.Issuer || !slices.Contains(hint.Audience, f.client.ID) {
+	case hint.ClientID != f.client.ID:
 		return oauth.Refuse(oauth.InvalidRequest, "id_token_hint was not issued to this client")
 	}
 	f.hint = hint.Subject

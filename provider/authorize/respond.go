@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
@@ -31,11 +30,7 @@ func (h *Handler) answer(w http.ResponseWriter, f *flow, parameters url.Values) 
 	case oauth.Fragment:
 		web.SeeOther(w, request.RedirectURI+"#"+parameters.Encode())
 	default:
-		separator := "?"
-		if strings.Contains(request.RedirectURI, "?") {
-			separator = "&"
-		}
-		web.SeeOther(w, request.RedirectURI+separator+parameters.Encode())
+		web.SeeOther(w, web.WithQuery(request.RedirectURI, parameters))
 	}
 	return nil
 }

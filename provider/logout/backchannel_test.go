@@ -413,7 +413,7 @@ func deliverer(t *testing.T, p *providertest.Provider) *logout.Deliverer {
 	}
 	t.Cleanup(func() { _ = calls.Close() })
 	return logout.NewDeliverer(logout.Config{
-		Issuer: p.Config.Issuer, Outbox: p.Store, Poster: calls, Keys: p.Keys,
+		Issuer: p.Config.Issuer, Outbox: p.Store, Outbound: calls, Keys: p.Keys,
 		Log: slog.New(slog.DiscardHandler), Now: p.Clock.Now,
 	})
 }

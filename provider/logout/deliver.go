@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatelodge/gatelodge/provider/client"
+	"github.com/gatelodge/gatelodge/provider/outbound"
 	"github.com/gatelodge/gatelodge/storage"
 )
 
@@ -44,28 +46,18 @@ type Outbox interface {
 	FindClient(ctx context.Context, id string) (storage.Client, error)
 }
 
-// Poster makes the calls.
-type Poster interface {
-	PostForm(ctx context.Context, url string, form url.Values) (status int, err error)
-}
-
 // Signer signs logout tokens.
 type Signer interface {
 	Sign(ctx context.Context, alg, typ string, claims any) (string, error)
-}
-
-// Encrypter encrypts to a client's keys.
-type Encrypter interface {
-	Encrypt(ctx context.Context, c *storage.Client, alg, enc, contentType string, plaintext []byte) (string, error)
 }
 
 // Config is what a deliverer needs.
 type Config struct {
 	Issuer     string
 	Outbox     Outbox
-	Poster     Poster
+	Outbound   *outbound.Client
 	Keys       Signer
-	ClientKeys Encrypter
+	ClientKeys *client.Keys
 	Log        *slog.Logger
 	Now        func() time.Time
 }
@@ -159,9 +151,9 @@ func (d *Deliverer) begin() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.looked, d.due = d.Now(), time.Time{}
-	for client, at := range d.failed {
+	for id, at := range d.failed {
 		if d.looked.Sub(at) >= avoidFor {
-			delete(d.failed, client)
+			delete(d.failed, id)
 		}
 	}
 }
@@ -233,7 +225,7 @@ func (d *Deliverer) call(ctx context.Context, c *storage.Client, n storage.Logou
 	if err != nil {
 		return err
 	}
-	status, err := d.Poster.PostForm(ctx, c.Metadata.BackchannelLogoutURI, url.Values{"logout_token": {token}})
+	status, err := d.Outbound.PostForm(ctx, c.Metadata.BackchannelLogoutURI, url.Values{"logout_token": {token}})
 	switch {
 	case err != nil:
 		return err

@@ -87,7 +87,7 @@ func (h *Handler) leave(w http.ResponseWriter, f *flow, told []storage.SignedOut
 func (h *Handler) frames(told []storage.SignedOut) []string {
 	uris := make([]string, 0, len(told))
 	for _, c := range told {
-		uris = append(uris, withQuery(c.Client.Metadata.FrontchannelLogoutURI, url.Values{
+		uris = append(uris, web.WithQuery(c.Client.Metadata.FrontchannelLogoutURI, url.Values{
 			"iss": {h.Issuer}, "sid": {c.SID},
 		}))
 	}

@@ -21,6 +21,7 @@ import (
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/client"
+	"github.com/gatelodge/gatelodge/provider/idtoken"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/secret"
 	"github.com/gatelodge/gatelodge/provider/session"
@@ -33,17 +34,12 @@ type Store interface {
 	FindSessionClient(ctx context.Context, sid string) (storage.SessionClient, storage.Session, error)
 }
 
-// Keys verifies ID tokens given back as hints.
-type Keys interface {
-	Verify(ctx context.Context, token, typ string) ([]byte, error)
-}
-
 // Handler serves the endpoints and their pages.
 type Handler struct {
 	Issuer    string
 	Store     Store
 	Directory *client.Directory
-	Keys      Keys
+	Hints     *idtoken.Reader
 	Cookies   *session.Cookies
 	Pages     *consentui.Pages
 	// Deliverer tells the clients that are called.
@@ -102,12 +98,8 @@ func (h *Handler) endSessionPost(w http.ResponseWriter, r *http.Request) error {
 	return h.serve(w, r, form)
 }
 
-// maxRequest is how long an encoded request may be, in bytes, so that a POST of
-// it can be made a GET, and what a page carries of it be posted back.
-const maxRequest = 8 << 10
-
 func parse(encoded string) (url.Values, error) {
-	if len(encoded) > maxRequest {
+	if len(encoded) > web.MaxQuery {
 		return nil, oauth.Refuse(oauth.InvalidRequest, "the sign-out request is too long")
 	}
 	return web.Parameters(encoded)

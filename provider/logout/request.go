@@ -2,17 +2,14 @@ package logout
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/gatelodge/gatelodge/internal/web"
-	"github.com/gatelodge/gatelodge/provider/accesstoken"
 	"github.com/gatelodge/gatelodge/provider/account"
-	"github.com/gatelodge/gatelodge/provider/keys"
+	"github.com/gatelodge/gatelodge/provider/idtoken"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/session"
 	"github.com/gatelodge/gatelodge/storage"
@@ -24,7 +21,7 @@ type flow struct {
 	// client is the one that asks, nil if the request does not say.
 	client *storage.Client
 	// hint is the ID token that the client gives back, nil without a good one.
-	hint *hint
+	hint *idtoken.Hint
 	// redirectURI is the client's, "" if the browser is not to go back.
 	redirectURI string
 
@@ -55,10 +52,10 @@ func (h *Handler) begin(r *http.Request, form url.Values) (*flow, error) {
 	f := &flow{form: form, hint: given, browser: h.Cookies.Browser(r)}
 	clientID := form.Get("client_id")
 	if given != nil {
-		if clientID != "" && clientID != given.clientID {
+		if clientID != "" && clientID != given.ClientID {
 			return nil, oauth.Refuse(oauth.InvalidRequest, "id_token_hint was not issued to client_id")
 		}
-		clientID = given.clientID
+		clientID = given.ClientID
 	}
 	state, err := h.Directory.Read(ctx, h.wanted(f, clientID))
 	if err != nil {
@@ -106,16 +103,7 @@ func (f *flow) destination() string {
 	if f.redirectURI == "" || state == "" {
 		return f.redirectURI
 	}
-	return withQuery(f.redirectURI, url.Values{"state": {state}})
-}
-
-// withQuery adds parameters to those that the address has.
-func withQuery(uri string, parameters url.Values) string {
-	separator := "?"
-	if strings.Contains(uri, "?") {
-		separator = "&"
-	}
-	return uri + separator + parameters.Encode()
+	return web.WithQuery(f.redirectURI, url.Values{"state": {state}})
 }
 
 // named are those of the people whom a logout_hint names, or all of them.
@@ -132,47 +120,21 @@ func named(people []storage.SignedIn, hint string) []storage.SignedIn {
 	return people
 }
 
-// hint is what an ID token of ours says of the session that it was issued in.
-type hint struct {
-	clientID, sid string
-}
-
-// errNoHint is noted: a person who is asked is no reason to fail.
-var errNoHint = errors.New("id_token_hint is not an ID token of ours")
-
-// readHint returns what an ID token of ours says, nil if it is none. An expired
-// one will do. It fails in an outage only.
-func (h *Handler) readHint(ctx context.Context, token string) (*hint, error) {
+// readHint returns what an ID token of ours says, nil if it is none, which is noted:
+// a person who is asked is no reason to fail. It fails in an outage only.
+func (h *Handler) readHint(ctx context.Context, token string) (*idtoken.Hint, error) {
 	if token == "" {
 		return nil, nil
 	}
-	payload, err := h.Keys.Verify(ctx, token, "JWT")
-	if err != nil && !errors.Is(err, keys.ErrInvalid) {
+	given, err := h.Hints.Read(ctx, token)
+	switch {
+	case errors.Is(err, idtoken.ErrInvalid):
+		web.EventOf(ctx).Trouble = err
+		return nil, nil
+	case err != nil:
 		return nil, oauth.Unavailable(err)
 	}
-	given := h.parseHint(payload)
-	if given == nil {
-		web.EventOf(ctx).Trouble = errNoHint
-	}
-	return given, nil
-}
-
-// parseHint returns nil for what is no ID token of ours, such as a signed answer of
-// userinfo, which has no times.
-func (h *Handler) parseHint(payload []byte) *hint {
-	var c struct {
-		Issuer    string               `json:"iss"`
-		Subject   string               `json:"sub"`
-		Audience  accesstoken.Audience `json:"aud"`
-		SID       string               `json:"sid"`
-		IssuedAt  int64                `json:"iat"`
-		ExpiresAt int64                `json:"exp"`
-	}
-	if json.Unmarshal(payload, &c) != nil || c.Issuer != h.Issuer || c.Subject == "" ||
-		len(c.Audience) != 1 || c.IssuedAt == 0 || c.ExpiresAt == 0 {
-		return nil
-	}
-	return &hint{clientID: c.Audience[0], sid: c.SID}
+	return &given, nil
 }
 
 // prove finds the session that the hint names. It may be one of the browser's. It
@@ -180,16 +142,16 @@ func (h *Handler) parseHint(payload []byte) *hint {
 // hint on, and the browser may leave its cookies at home. But whoever is signed in
 // here is not to end the session of somebody else, and is asked.
 func (h *Handler) prove(ctx context.Context, f *flow) error {
-	if f.hint == nil || f.hint.sid == "" {
+	if f.hint == nil || f.hint.SID == "" {
 		return nil
 	}
 	for _, p := range f.everybody {
-		if p.SID == f.hint.sid {
+		if p.SID == f.hint.SID {
 			f.proven = []storage.Session{p.Session}
 			return nil
 		}
 	}
-	link, found, err := h.Store.FindSessionClient(ctx, f.hint.sid)
+	link, found, err := h.Store.FindSessionClient(ctx, f.hint.SID)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
 		return nil

@@ -1,6 +1,7 @@
 package logout
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -37,12 +38,8 @@ type claims struct {
 // token returns the logout token, signed, and encrypted if so, as the client's ID
 // tokens are.
 func (d *Deliverer) token(ctx context.Context, c *storage.Client, n storage.LogoutNotice) (string, error) {
-	m, now := c.Metadata, d.Now()
-	alg := m.IDTokenSignedResponseAlg
-	if alg == "" {
-		alg = "RS256"
-	}
-	signed, err := d.Keys.Sign(ctx, alg, typ, claims{
+	now := d.Now()
+	signed, err := d.Keys.Sign(ctx, cmp.Or(c.Metadata.IDTokenSignedResponseAlg, "RS256"), typ, claims{
 		Issuer: d.Issuer, Subject: n.Subject, Audience: c.ID, SID: n.SID,
 		IssuedAt: now.Unix(), ExpiresAt: now.Add(tokenLifetime).Unix(), ID: rand.Text(),
 		Events: map[string]struct{}{event: {}},
@@ -50,14 +47,5 @@ func (d *Deliverer) token(ctx context.Context, c *storage.Client, n storage.Logo
 	if err != nil {
 		return "", fmt.Errorf("sign: %w", err)
 	}
-	if m.IDTokenEncryptedResponseAlg == "" {
-		return signed, nil
-	}
-	encrypted, err := d.ClientKeys.Encrypt(
-		ctx, c, m.IDTokenEncryptedResponseAlg, m.IDTokenEncryptedResponseEnc, "JWT", []byte(signed),
-	)
-	if err != nil {
-		return "", fmt.Errorf("encrypt: %w", err)
-	}
-	return encrypted, nil
+	return d.ClientKeys.EncryptIDToken(ctx, c, signed)
 }
