@@ -3,6 +3,7 @@ package conformance
 import (
 	"crypto/rsa"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -121,7 +122,7 @@ func sameJSON(a, b any) bool {
 		return false
 	}
 	var v, w any
-	if errorsOf(json.Unmarshal(x, &v), json.Unmarshal(y, &w)) != nil {
+	if errors.Join(json.Unmarshal(x, &v), json.Unmarshal(y, &w)) != nil {
 		return false
 	}
 	x, errX := json.Marshal(v)

@@ -6,12 +6,9 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
-	"encoding/pem"
+	"errors"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -28,7 +25,6 @@ import (
 // each profile.
 type suite struct {
 	server    *server
-	caFile    string
 	providers map[string]*providertest.Provider
 	// running bounds the runs at once: they all sign in as one person, and more
 	// than ten attempts at a time look like guesses.
@@ -38,11 +34,6 @@ type suite struct {
 func newSuite(t *testing.T) *suite {
 	t.Helper()
 	s := &suite{server: newServer(t), providers: map[string]*providertest.Provider{}, running: make(chan struct{}, 8)}
-	s.caFile = filepath.Join(t.TempDir(), "ca.pem")
-	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.server.Certificate().Raw})
-	if err := os.WriteFile(s.caFile, block, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	for _, m := range modules() {
 		for plan := range strings.FieldsSeq(m.plans) {
 			if s.providers[plan] == nil {
@@ -59,8 +50,7 @@ func (s *suite) start(t *testing.T) *providertest.Provider {
 	t.Helper()
 	p := providertest.New(t, providertest.Options{TLS: true, Configure: func(c *config.Config) {
 		c.Registration.Policy, c.Registration.PerNetwork = "open", 100_000
-		c.Outbound.CAFile = s.caFile
-		c.Outbound.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		c.Outbound = providertest.Outbound(t, s.server.Server)
 	}})
 	p.ChangeUser(t, func(u *storage.User) {
 		u.Claims = storage.Claims{
@@ -170,7 +160,7 @@ func (r *run) keys() jose.JSONWebKeySet {
 	res := r.get(r.endpoint("jwks_uri"), "")
 	var set jose.JSONWebKeySet
 	var members struct{ Keys []map[string]any }
-	if err := errorsOf(json.Unmarshal([]byte(res.Body), &set), json.Unmarshal([]byte(res.Body), &members)); err != nil {
+	if err := errors.Join(json.Unmarshal([]byte(res.Body), &set), json.Unmarshal([]byte(res.Body), &members)); err != nil {
 		r.Fatalf("jwks_uri answers %d, %s: %v", res.StatusCode, res.Body, err)
 	}
 	if len(set.Keys) == 0 || len(set.Keys) != len(members.Keys) {
@@ -193,15 +183,6 @@ func (r *run) keys() jose.JSONWebKeySet {
 		}
 	}
 	return set
-}
-
-func errorsOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // get fetches an address with an access token, none if "".

@@ -5,14 +5,10 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
-	"encoding/pem"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -76,24 +72,10 @@ func (rp *party) calls() int {
 	return rp.seen
 }
 
-// ca is a file with the certificate that the party is known by.
-func (rp *party) ca(t *testing.T) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rp.Certificate().Raw})
-	if err := os.WriteFile(file, block, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
-
 // options have the provider call parties here.
 func (rp *party) options(t *testing.T) providertest.Options {
 	t.Helper()
-	file := rp.ca(t)
-	return providertest.Options{Configure: func(c *config.Config) {
-		c.Outbound.CAFile, c.Outbound.Allow = file, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-	}}
+	return providertest.Options{Configure: func(c *config.Config) { c.Outbound = providertest.Outbound(t, rp.Server) }}
 }
 
 // register has the client called there.
