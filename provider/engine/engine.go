@@ -78,18 +78,25 @@ type Engine struct {
 	fosite     *fosite.Fosite
 }
 
-// New assembles fosite's handlers over the engine's own storage, token and
-// client strategies. Every field of the configuration that fosite would
-// otherwise fill in lazily is set here: its getters write without a lock.
+// New returns an engine.
 func New(deps Deps) *Engine {
 	e := &Engine{Deps: deps, successors: deps.Secrets.For("refresh token successors"), sids: deps.Secrets.For("sids")}
-	config := &fosite.Config{
-		AuthorizeCodeLifespan:          deps.Config.CodeLifetime,
-		AccessTokenLifespan:            deps.Config.AccessTokenLifetime,
-		IDTokenLifespan:                deps.Config.IDTokenLifetime,
-		RefreshTokenLifespan:           deps.Config.RefreshTokenLifetime,
+	config := fositeConfig(deps.Config)
+	e.handlers(config)
+	e.fosite = &fosite.Fosite{Store: store{e}, Config: config}
+	return e
+}
+
+// fositeConfig sets every field that fosite would otherwise fill in lazily: its
+// getters write without a lock.
+func fositeConfig(c Config) *fosite.Config {
+	return &fosite.Config{
+		AuthorizeCodeLifespan:          c.CodeLifetime,
+		AccessTokenLifespan:            c.AccessTokenLifetime,
+		IDTokenLifespan:                c.IDTokenLifetime,
+		RefreshTokenLifespan:           c.RefreshTokenLifetime,
 		RefreshTokenScopes:             []string{"offline_access"},
-		IDTokenIssuer:                  deps.Config.Issuer,
+		IDTokenIssuer:                  c.Issuer,
 		ScopeStrategy:                  fosite.ExactScopeStrategy,
 		AudienceMatchingStrategy:       anyAudience,
 		ClientSecretsHasher:            noHasher{},
@@ -102,6 +109,11 @@ func New(deps Deps) *Engine {
 		RedirectSecureChecker:          registeredRedirect,
 		SanitationWhiteList:            []string{"redirect_uri"},
 	}
+}
+
+// handlers adds fosite's handlers over the engine's own storage, token and client
+// strategies.
+func (e *Engine) handlers(config *fosite.Config) {
 	store, tokens := store{e}, tokens{e}
 	access := &oauth2.HandleHelper{AccessTokenStrategy: tokens, AccessTokenStorage: store, Config: config}
 	idTokens := &openid.IDTokenHandleHelper{IDTokenStrategy: tokens}
@@ -143,6 +155,4 @@ func New(deps Deps) *Engine {
 			RefreshTokenStrategy: tokens, Config: config,
 		},
 	}
-	e.fosite = &fosite.Fosite{Store: store, Config: config}
-	return e
 }
