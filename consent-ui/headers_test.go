@@ -11,7 +11,7 @@ import (
 
 func TestPagesAreSentWithStrictHeaders(t *testing.T) {
 	t.Parallel()
-	got := render(t, newPages(t), Login{RedirectURI: "https://app.example/cb?x=1"}).Header()
+	got := render(t, newPages(t), Login{Step: Step{RedirectURI: "https://app.example/cb?x=1"}}).Header()
 	want := http.Header{
 		"Cache-Control": {"no-store"},
 		"Content-Security-Policy": {"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
@@ -77,7 +77,7 @@ func FuzzFormTarget(f *testing.F) {
 func TestPopupsKeepTheirOpener(t *testing.T) {
 	t.Parallel()
 	p := newPages(t)
-	for _, page := range []Page{Login{RedirectURI: "https://app.example/cb"}, FormPost{Action: "https://app.example/cb"}} {
+	for _, page := range []Page{Login{Step: Step{RedirectURI: "https://app.example/cb"}}, FormPost{Action: "https://app.example/cb"}} {
 		if got := render(t, p, page).Header().Get("Cross-Origin-Opener-Policy"); got != "" {
 			t.Errorf("%T: Cross-Origin-Opener-Policy is %q", page, got)
 		}
@@ -120,7 +120,7 @@ func TestOnlySigningOutFrames(t *testing.T) {
 		page Page
 		want string
 	}{
-		{Login{RedirectURI: "https://app.example/cb"}, ""},
+		{Login{Step: Step{RedirectURI: "https://app.example/cb"}}, ""},
 		{SigningOut{}, ""},
 		{SigningOut{FrameURIs: []string{"javascript:alert(1)", "//a.example", "%"}}, ""},
 		{

@@ -27,13 +27,18 @@ type Client struct {
 	URI, PolicyURI, TosURI string
 }
 
-// Login asks for an identifier and a password.
-type Login struct {
+// Step is what the pages have in common that an authorization request leads to.
+type Step struct {
 	Client Client
 	// Request is the sealed pending request.
 	Request string
 	// RedirectURI is where the request will be answered.
 	RedirectURI string
+}
+
+// Login asks for an identifier and a password.
+type Login struct {
+	Step
 	// Identifier fills in the field: what was entered before, the login_hint, or
 	// whoever the id_token_hint demands.
 	Identifier string
@@ -69,12 +74,8 @@ const (
 //
 // [OpenID Connect Core §3.1.2.1]: https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest
 type Choose struct {
-	Client Client
-	// Request is the sealed pending request.
-	Request string
-	// RedirectURI is where the request will be answered.
-	RedirectURI string
-	Accounts    []Account
+	Step
+	Accounts []Account
 }
 
 // Account is somebody who can be chosen.
@@ -86,11 +87,7 @@ type Account struct {
 
 // SignUp asks for what an account needs.
 type SignUp struct {
-	Client Client
-	// Request is the sealed pending request.
-	Request string
-	// RedirectURI is where the request will be answered.
-	RedirectURI string
+	Step
 	// Name and Email fill in the fields.
 	Name, Email string
 	// MinPassword is how many characters a password has at least.
@@ -98,15 +95,12 @@ type SignUp struct {
 	Problem     Problem
 }
 
-// Consent asks whether the client may do what it asks for.
+// Consent asks whether the client may do what it asks for, and shows the host of
+// the RedirectURI.
 type Consent struct {
-	Client Client
-	// Request is the sealed pending request.
-	Request string
-	// RedirectURI is where the request will be answered. Its host is shown.
-	RedirectURI string
-	Person      Person
-	Scopes      []Scope
+	Step
+	Person Person
+	Scopes []Scope
 }
 
 // Person is who is signed in.
@@ -247,10 +241,7 @@ func (StillSignedIn) template() string { return "still_signed_in.html" }
 func (CheckSession) template() string  { return "check_session.html" }
 func (Home) template() string          { return "home.html" }
 
-func (p Login) leadsTo() string       { return p.RedirectURI }
-func (p Choose) leadsTo() string      { return p.RedirectURI }
-func (p SignUp) leadsTo() string      { return p.RedirectURI }
-func (p Consent) leadsTo() string     { return p.RedirectURI }
+func (s Step) leadsTo() string        { return s.RedirectURI }
 func (Error) leadsTo() string         { return "" }
 func (Expired) leadsTo() string       { return "" }
 func (p FormPost) leadsTo() string    { return p.Action }

@@ -24,47 +24,40 @@ func examples() map[string]Page {
 		PolicyURI: "https://acme.example/privacy", TosURI: "https://acme.example/terms",
 	}
 	const redirect = "https://app.acme.example/callback"
+	step := Step{Client: acme, Request: "sealed", RedirectURI: redirect}
+	named, withLogo := step, step
+	named.Client = Client{Name: "Acme Notes"}
+	withLogo.Client = Client{Name: "Acme Notes", LogoURI: "/logo/acme"}
 	person := Person{Name: "Ada Lovelace", Identifier: "ada@example.com"}
 	return map[string]Page{
-		"login_empty": Login{},
-		"login": Login{
-			Client: Client{Name: "Acme Notes"}, Request: "sealed", RedirectURI: redirect,
-		},
-		"login_hint": Login{Client: acme, Request: "sealed", RedirectURI: redirect, Identifier: "ada@example.com"},
-		"login_denied": Login{
-			Client: acme, Request: "sealed", RedirectURI: redirect,
-			Identifier: "ada@example.com", Problem: ProblemDenied,
-		},
-		"login_unavailable": Login{
-			Client: acme, Request: "sealed", RedirectURI: redirect,
-			Identifier: "ada@example.com", Problem: ProblemUnavailable,
-		},
-		"login_again": Login{
-			Client: Client{Name: "Acme Notes", LogoURI: "/logo/acme"}, Request: "sealed", RedirectURI: redirect,
-			Identifier: "ada@example.com", Again: true, SignUp: true,
-		},
-		"choose_empty": Choose{},
+		"login_empty":       Login{},
+		"login":             Login{Step: named},
+		"login_hint":        Login{Step: step, Identifier: "ada@example.com"},
+		"login_denied":      Login{Step: step, Identifier: "ada@example.com", Problem: ProblemDenied},
+		"login_unavailable": Login{Step: step, Identifier: "ada@example.com", Problem: ProblemUnavailable},
+		"login_again":       Login{Step: withLogo, Identifier: "ada@example.com", Again: true, SignUp: true},
+		"choose_empty":      Choose{},
 		"choose": Choose{
-			Client: acme, Request: "sealed", RedirectURI: redirect,
+			Step:     step,
 			Accounts: []Account{{person, "1"}, {Person{Identifier: "grace@example.com"}, "2"}},
 		},
 		"sign_up_empty": SignUp{},
-		"sign_up":       SignUp{Client: acme, Request: "sealed", RedirectURI: redirect, MinPassword: 8, Name: "Ada Lovelace"},
-		"sign_up_name":  SignUp{Client: acme, Request: "sealed", RedirectURI: redirect, MinPassword: 8, Problem: ProblemName},
+		"sign_up":       SignUp{Step: step, MinPassword: 8, Name: "Ada Lovelace"},
+		"sign_up_name":  SignUp{Step: step, MinPassword: 8, Problem: ProblemName},
 		"sign_up_email": SignUp{
-			Client: acme, Request: "sealed", RedirectURI: redirect, MinPassword: 8,
+			Step: step, MinPassword: 8,
 			Name: "Ada Lovelace", Email: "ada@", Problem: ProblemEmail,
 		},
 		"sign_up_taken": SignUp{
-			Client: acme, Request: "sealed", RedirectURI: redirect, MinPassword: 8,
+			Step: step, MinPassword: 8,
 			Name: "Ada Lovelace", Email: "ada@example.com", Problem: ProblemTaken,
 		},
 		"sign_up_password": SignUp{
-			Client: acme, Request: "sealed", RedirectURI: redirect, MinPassword: 8,
+			Step: step, MinPassword: 8,
 			Name: "Ada Lovelace", Email: "ada@example.com", Problem: ProblemPassword,
 		},
 		"sign_up_unavailable": SignUp{
-			Client: acme, Request: "sealed", RedirectURI: redirect, MinPassword: 8,
+			Step: step, MinPassword: 8,
 			Name: "Ada Lovelace", Email: "ada@example.com", Problem: ProblemUnavailable,
 		},
 		"sign_out_empty": SignOut{},
@@ -85,12 +78,12 @@ func examples() map[string]Page {
 		"check_session":            CheckSession{Cookie: "__Host-state"},
 		"consent_empty":            Consent{},
 		"consent": Consent{
-			Client: Client{Name: "Acme Notes", URI: "https://acme.example"}, Request: "sealed",
-			RedirectURI: redirect, Person: person,
+			Step:   Step{Client: Client{Name: "Acme Notes", URI: "https://acme.example"}, Request: "sealed", RedirectURI: redirect},
+			Person: person,
 			Scopes: []Scope{{Name: "openid"}, {Name: "profile"}, {Name: "email"}, {Name: "offline_access"}},
 		},
 		"consent_full": Consent{
-			Client: acme, Request: "sealed", RedirectURI: redirect, Person: person,
+			Step: step, Person: person,
 			Scopes: []Scope{
 				{Name: "openid", Granted: true},
 				{Name: "email", Granted: true},
@@ -188,9 +181,9 @@ func TestPagesAskNoOtherHost(t *testing.T) {
 	t.Parallel()
 	foreign := Client{Name: "Acme", LogoURI: "https://acme.example/logo.png"}
 	pages := examples()
-	pages["foreign logo"] = Login{Client: foreign}
+	pages["foreign logo"] = Login{Step: Step{Client: foreign}}
 	foreign.LogoURI = "//acme.example/logo.png"
-	pages["foreign logo without a scheme"] = Login{Client: foreign}
+	pages["foreign logo without a scheme"] = Login{Step: Step{Client: foreign}}
 	p := newPages(t)
 	for name, page := range pages {
 		for _, match := range fetched.FindAllStringSubmatch(render(t, p, page).Body.String(), -1) {
@@ -252,17 +245,18 @@ func TestWhatOthersWriteIsEscaped(t *testing.T) {
 		PolicyURI: "javascript:alert(1)", TosURI: `https://x.example/">`,
 	}
 	pages := []Page{
-		Login{Client: client, Request: attack, Identifier: attack},
+		Login{Step: Step{Client: client, Request: attack}, Identifier: attack},
 		Consent{
-			Client: client, Request: attack, RedirectURI: "https://" + attack, Person: Person{attack, attack},
+			Step:   Step{Client: client, Request: attack, RedirectURI: "https://" + attack},
+			Person: Person{attack, attack},
 			Scopes: []Scope{{Name: attack}, {Name: attack, Description: attack}},
 		},
 		Error{Title: attack, Detail: attack, RequestID: attack, Dev: &DevDetail{
 			Code: attack, Description: attack, ClientID: attack, RedirectURI: attack, Registered: []string{attack},
 		}},
 		FormPost{Client: client, Action: "javascript:alert(1)", Parameters: []Parameter{{attack, attack}}},
-		Choose{Client: client, Request: attack, Accounts: []Account{{Person{attack, attack}, attack}}},
-		SignUp{Client: client, Request: attack, Name: attack, Email: attack},
+		Choose{Step: Step{Client: client, Request: attack}, Accounts: []Account{{Person{attack, attack}, attack}}},
+		SignUp{Step: Step{Client: client, Request: attack}, Name: attack, Email: attack},
 		SignOut{Client: client, Request: attack, People: []Person{{attack, attack}}},
 		SigningOut{
 			Client: client, ContinueURI: "javascript:alert(1)",
@@ -354,7 +348,7 @@ func TestDestinationIsWhoGetsTheAnswer(t *testing.T) {
 		"com.evil.app://accounts.example:1/c": "com.evil.app:",
 		"":                                    "",
 	} {
-		if got := (Consent{RedirectURI: uri}).Destination(); got != want {
+		if got := (Consent{Step: Step{RedirectURI: uri}}).Destination(); got != want {
 			t.Errorf("%s: got %q, want %q", uri, got, want)
 		}
 	}

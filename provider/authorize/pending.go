@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"time"
 
+	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
+	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 )
 
@@ -34,14 +36,16 @@ func expired() error {
 }
 
 // seal puts the flow, and what else the page shows, into a page of the browser
-// that the request comes from.
-func (h *Handler) seal(w http.ResponseWriter, r *http.Request, f *flow, p pending) (string, error) {
+// that the request comes from: what it returns is what such pages have in common.
+func (h *Handler) seal(w http.ResponseWriter, r *http.Request, f *flow, p pending) (consentui.Step, error) {
 	p.Request, p.Resolved, p.Started = f.request.Form.Encode(), true, f.started
 	plain, err := json.Marshal(p)
 	if err != nil {
-		return "", err
+		return consentui.Step{}, err
 	}
-	return h.Cookies.Seal(w, r, h.Pending, plain), nil
+	return consentui.Step{
+		Client: client.Page(f.client), Request: h.Cookies.Seal(w, r, h.Pending, plain), RedirectURI: f.request.RedirectURI,
+	}, nil
 }
 
 // unseal opens what seal made for this browser.

@@ -7,28 +7,18 @@ import (
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/account"
-	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 )
 
 // showSignUp shows the page on which a person makes an account: at first, or
 // again because of a problem with what was entered.
 func (h *Handler) showSignUp(w http.ResponseWriter, r *http.Request, f *flow, page consentui.SignUp) error {
-	sealed, err := h.seal(w, r, f, pending{})
+	step, err := h.seal(w, r, f, pending{})
 	if err != nil {
 		return err
 	}
-	page.Client, page.Request, page.RedirectURI = client.Page(f.client), sealed, f.request.RedirectURI
-	page.MinPassword = account.MinPassword
-	status := http.StatusOK
-	switch page.Problem {
-	case consentui.ProblemNone:
-	case consentui.ProblemUnavailable:
-		status = http.StatusServiceUnavailable
-	default:
-		status = http.StatusUnprocessableEntity
-	}
-	return h.Pages.Render(w, status, page)
+	page.Step, page.MinPassword = step, account.MinPassword
+	return h.Pages.Render(w, statusOf(page.Problem), page)
 }
 
 // startSignUp serves POST /sign-up/start: who came to sign in has no account.

@@ -10,7 +10,6 @@ import (
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/account"
-	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/session"
 	"github.com/gatelodge/gatelodge/storage"
@@ -19,26 +18,26 @@ import (
 // showLogin shows the sign-in page: at first, or again because of a problem
 // with what was entered.
 func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, f *flow, identifier string, problem consentui.Problem) error {
-	sealed, err := h.seal(w, r, f, pending{})
+	step, err := h.seal(w, r, f, pending{})
 	if err != nil {
 		return err
 	}
 	page := consentui.Login{
-		Client: client.Page(f.client), Request: sealed, RedirectURI: f.request.RedirectURI,
-		Identifier: identifier, Problem: problem,
+		Step: step, Identifier: identifier, Problem: problem,
 		Again: problem == consentui.ProblemNone && f.who != nil && f.expected(), SignUp: h.Registrar != nil,
 	}
-	return h.Pages.Render(w, loginStatus(problem), page)
+	return h.Pages.Render(w, statusOf(problem), page)
 }
 
-func loginStatus(problem consentui.Problem) int {
+// statusOf is the status of a page that is shown again because of the problem.
+func statusOf(problem consentui.Problem) int {
 	switch problem {
-	case consentui.ProblemDenied:
-		return http.StatusUnprocessableEntity
+	case consentui.ProblemNone:
+		return http.StatusOK
 	case consentui.ProblemUnavailable:
 		return http.StatusServiceUnavailable
 	default:
-		return http.StatusOK
+		return http.StatusUnprocessableEntity
 	}
 }
 
@@ -121,11 +120,11 @@ func (h *Handler) signIn(r *http.Request, f *flow, outcome account.Outcome) {
 
 // showChoose shows who is signed in in this browser, to choose from.
 func (h *Handler) showChoose(w http.ResponseWriter, r *http.Request, f *flow) error {
-	sealed, err := h.seal(w, r, f, pending{})
+	step, err := h.seal(w, r, f, pending{})
 	if err != nil {
 		return err
 	}
-	page := consentui.Choose{Client: client.Page(f.client), Request: sealed, RedirectURI: f.request.RedirectURI}
+	page := consentui.Choose{Step: step}
 	for _, p := range f.people {
 		page.Accounts = append(page.Accounts, consentui.Account{Person: account.Page(&p.User), Value: p.User.ID})
 	}
@@ -151,14 +150,11 @@ func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request, f *flow) e
 	if err != nil {
 		return oauth.Unavailable(err)
 	}
-	sealed, err := h.seal(w, r, f, pending{User: f.who.User.ID, Scopes: f.asked()})
+	step, err := h.seal(w, r, f, pending{User: f.who.User.ID, Scopes: f.asked()})
 	if err != nil {
 		return err
 	}
-	page := consentui.Consent{
-		Client: client.Page(f.client), Request: sealed, RedirectURI: f.request.RedirectURI,
-		Person: account.Page(&f.who.User),
-	}
+	page := consentui.Consent{Step: step, Person: account.Page(&f.who.User)}
 	for _, scope := range f.asked() {
 		page.Scopes = append(page.Scopes, consentui.Scope{
 			Name: scope, Description: description(catalogue, scope), Granted: slices.Contains(f.who.Consent, scope),
