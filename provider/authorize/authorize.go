@@ -36,6 +36,7 @@ import (
 // Store is what the endpoint writes with.
 type Store interface {
 	Apply(context.Context, storage.Write) error
+	EndSessions(ctx context.Context, ids []string, at time.Time) ([]storage.SignedOut, error)
 }
 
 // Engine issues responses.

@@ -1,9 +1,11 @@
 package authorize
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"net/http"
+	"slices"
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
@@ -91,8 +93,28 @@ func (h *Handler) commit(w http.ResponseWriter, r *http.Request, f *flow) error 
 	if s := f.signIn; s != nil {
 		f.browser.Add(s.token, s.replaces)
 		f.browser.Save(w, f.who.Session.ExpiresAt)
+		h.endPushedOut(r.Context(), f)
 		h.Cookies.RememberDevice(w, r, f.who.User.ID, s.identifier)
 	}
 	f.write, f.signIn = storage.Write{Now: f.write.Now}, nil
 	return nil
+}
+
+// endPushedOut ends the session of who was signed in in the browser and had to make
+// room for somebody else: it would live on where nobody could end it any more. That
+// this fails is no reason to fail the sign-in.
+func (h *Handler) endPushedOut(ctx context.Context, f *flow) {
+	kept := f.browser.Sessions()
+	var pushedOut []string
+	for _, p := range f.people {
+		if p.Session.ID != f.who.Session.ID && !slices.Contains(kept, p.Session.Hash) {
+			pushedOut = append(pushedOut, p.Session.ID)
+		}
+	}
+	if len(pushedOut) == 0 {
+		return
+	}
+	if _, err := h.Store.EndSessions(ctx, pushedOut, f.write.Now); err != nil {
+		web.EventOf(ctx).Trouble = err
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -153,5 +154,31 @@ func TestCookiesOfAnHTTPSIssuer(t *testing.T) {
 	}
 	if c := cookies[0]; !strings.HasPrefix(c.Name, "__Host-") || !c.Secure || !c.HttpOnly {
 		t.Errorf("got %v", c)
+	}
+}
+
+// ASVS 7.4.1: a session that the browser forgets because too many are
+// signed in there does not live on without it.
+func TestSessionThatIsPushedOutEnds(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	browser := signedIn(t, p)
+	first := sessionsOf(t, p, browser)[0]
+	for i := range storage.MaxSessions {
+		name := "person-" + strconv.Itoa(i)
+		saveUser(t, p, name, func(*storage.User) {})
+		form := credentials(wantLogin(t, p.Authorize(t, browser, params("prompt", "login"))))
+		form.Set("username", name)
+		wantConsent(t, p.Post(t, browser, "/login", form))
+		live, err := p.Store.Read(t.Context(), storage.Wanted{Sessions: []storage.Hash{first.Hash}, Now: p.Clock.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pushedOut := i == storage.MaxSessions-1; (len(live.Sessions) == 0) != pushedOut {
+			t.Errorf("with %d more people the first session lives: %t", i+1, len(live.Sessions) > 0)
+		}
+	}
+	if n := len(sessionsOf(t, p, browser)); n != storage.MaxSessions {
+		t.Errorf("%d sessions live", n)
 	}
 }
