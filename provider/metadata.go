@@ -1,6 +1,8 @@
 package provider
 
 import (
+	"slices"
+
 	"github.com/gatelodge/gatelodge/provider/claims"
 	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/discovery"
@@ -9,8 +11,7 @@ import (
 
 // metadata describes what is enabled.
 func (s *shared) metadata(e endpoints) discovery.Metadata {
-	confidential := []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
-	withPublic := append([]string{"none"}, confidential...)
+	confidential := slices.DeleteFunc(client.AuthMethods(), func(method string) bool { return method == "none" })
 	issuer, grantTypes, registration := s.issuer, s.engine.GrantTypes(), ""
 	if e.authorize.Implicit {
 		grantTypes = append(grantTypes, "implicit")
@@ -52,11 +53,11 @@ func (s *shared) metadata(e endpoints) discovery.Metadata {
 		ClaimsSupported:                            claims.Supported(),
 		PromptValuesSupported:                      e.authorize.Prompts(),
 		CodeChallengeMethodsSupported:              []string{"S256"},
-		TokenEndpointAuthMethodsSupported:          withPublic,
+		TokenEndpointAuthMethodsSupported:          client.AuthMethods(),
 		TokenEndpointAuthSigningAlgValues:          oauth.SigningAlgorithms(),
 		IntrospectionEndpointAuthMethods:           confidential,
 		IntrospectionEndpointAuthSigningAlgValues:  oauth.SigningAlgorithms(),
-		RevocationEndpointAuthMethods:              withPublic,
+		RevocationEndpointAuthMethods:              client.AuthMethods(),
 		RevocationEndpointAuthSigningAlgValues:     oauth.SigningAlgorithms(),
 		AuthorizationResponseIssParameterSupported: true,
 		EndSessionEndpoint:                         issuer + "/end_session",

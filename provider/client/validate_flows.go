@@ -41,9 +41,16 @@ func (v *validation) grants(m storage.ClientMetadata, p Policy) {
 	v.authentication(m)
 }
 
+// AuthMethods are the ways in which a client can authenticate,
+// [OpenID Connect Core §9], with none for one that cannot.
+//
+// [OpenID Connect Core §9]: https://openid.net/specs/openid-connect-core-1_0.html#ClientAuthentication
+func AuthMethods() []string {
+	return []string{"none", "client_secret_basic", "client_secret_post", "private_key_jwt"}
+}
+
 func (v *validation) authentication(m storage.ClientMetadata) {
-	v.oneOf("token_endpoint_auth_method", m.TokenEndpointAuthMethod,
-		"client_secret_basic", "client_secret_post", "private_key_jwt", "none")
+	v.oneOf("token_endpoint_auth_method", m.TokenEndpointAuthMethod, AuthMethods()...)
 	if m.TokenEndpointAuthMethod != "none" {
 		return
 	}
