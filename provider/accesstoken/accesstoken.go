@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatelodge/gatelodge/provider/jwt"
 	"github.com/gatelodge/gatelodge/provider/keys"
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -32,42 +33,18 @@ const (
 //
 // [RFC 9068 §2.2]: https://www.rfc-editor.org/rfc/rfc9068#section-2.2
 type Claims struct {
-	Issuer    string   `json:"iss"`
-	Subject   string   `json:"sub"`
-	Audience  Audience `json:"aud"`
-	ExpiresAt int64    `json:"exp"`
-	IssuedAt  int64    `json:"iat"`
-	ID        string   `json:"jti,omitempty"`
-	ClientID  string   `json:"client_id"`
-	Scope     string   `json:"scope,omitempty"`
-	AuthTime  int64    `json:"auth_time,omitempty"`
-	AMR       []string `json:"amr,omitempty"`
+	Issuer    string       `json:"iss"`
+	Subject   string       `json:"sub"`
+	Audience  jwt.Audience `json:"aud"`
+	ExpiresAt int64        `json:"exp"`
+	IssuedAt  int64        `json:"iat"`
+	ID        string       `json:"jti,omitempty"`
+	ClientID  string       `json:"client_id"`
+	Scope     string       `json:"scope,omitempty"`
+	AuthTime  int64        `json:"auth_time,omitempty"`
+	AMR       []string     `json:"amr,omitempty"`
 	// Grant is the grant that the token hangs on, "" for a client's own token.
 	Grant string `json:"grant_id,omitempty"`
-}
-
-// Audience is written as a string when there is one and as an array otherwise,
-// [RFC 7519 §4.1.3].
-//
-// [RFC 7519 §4.1.3]: https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3
-type Audience []string
-
-// MarshalJSON implements [json.Marshaler].
-func (a Audience) MarshalJSON() ([]byte, error) {
-	if len(a) == 1 {
-		return json.Marshal(a[0])
-	}
-	return json.Marshal([]string(a))
-}
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (a *Audience) UnmarshalJSON(b []byte) error {
-	var one string
-	if err := json.Unmarshal(b, &one); err == nil {
-		*a = Audience{one}
-		return nil
-	}
-	return json.Unmarshal(b, (*[]string)(a))
 }
 
 // ErrInactive reports a token that is unknown, altered, expired or revoked, or

@@ -1,13 +1,10 @@
 package accesstoken_test
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatelodge/gatelodge/internal/pgtest"
 	"github.com/gatelodge/gatelodge/internal/providertest"
@@ -91,26 +88,6 @@ func TestGrantIsAliveOnlyWithItsPerson(t *testing.T) {
 		if got := accesstoken.Alive(test.grant, test.user, now); got != test.want {
 			t.Errorf("%s: got %v", name, got)
 		}
-	}
-}
-
-// RFC 7519 §4.1.3.
-func TestAudienceIsAStringOrAnArray(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]accesstoken.Audience{
-		`"a"`: {"a"}, `["a","b"]`: {"a", "b"}, `[]`: {},
-	} {
-		var got accesstoken.Audience
-		if err := json.Unmarshal([]byte(text), &got); err != nil || !cmp.Equal(got, want) {
-			t.Errorf("%s: got %v, %v", text, got, err)
-		}
-		if again, err := json.Marshal(got); err != nil || string(again) != text {
-			t.Errorf("%s became %s, %v", text, again, err)
-		}
-	}
-	var got accesstoken.Audience
-	if err := json.Unmarshal([]byte(`{"a":1}`), &got); err == nil {
-		t.Errorf("an object is the audience %v", got)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/gatelodge/gatelodge/provider/client"
+	"github.com/gatelodge/gatelodge/provider/jwt"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -102,7 +103,7 @@ func (a *Authenticator) checkAssertion(
 	if err := json.Unmarshal(payload, &claims); err != nil {
 		return nil, refuse("the assertion's claims are malformed")
 	}
-	now, expires := a.Now(), seconds(claims.ExpiresAt)
+	now, expires := a.Now(), jwt.Instant(claims.ExpiresAt)
 	switch {
 	case claims.Issuer != client.ID || claims.Subject != client.ID:
 		return nil, refuse("iss and sub of the assertion must be the client_id")
@@ -114,7 +115,7 @@ func (a *Authenticator) checkAssertion(
 		return nil, refuse("the assertion has expired")
 	case expires.After(now.Add(maxLife)):
 		return nil, refuse("the assertion lives longer than ten minutes")
-	case seconds(max(claims.NotBefore, claims.IssuedAt)).After(now.Add(leeway)):
+	case jwt.Instant(max(claims.NotBefore, claims.IssuedAt)).After(now.Add(leeway)):
 		return nil, refuse("the assertion is from the future")
 	}
 	return &storage.Assertion{
@@ -123,8 +124,6 @@ func (a *Authenticator) checkAssertion(
 		ExpiresAt: expires.Add(leeway),
 	}, nil
 }
-
-func seconds(s float64) time.Time { return time.UnixMicro(int64(s * 1e6)).UTC() }
 
 // verify returns the claims if the client signed them. Keys that cannot be
 // fetched are the client's to mend: it is refused, while an outage of ours is none

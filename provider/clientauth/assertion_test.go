@@ -137,6 +137,7 @@ func TestAssertionClaims(t *testing.T) {
 		"exp a string":                    {map[string]any{"exp": "soon"}, false},
 		"nbf in the future":               {map[string]any{"nbf": now + 31}, false},
 		"iat in the future":               {map[string]any{"iat": now + 31}, false},
+		"nbf beyond all numbers":          {map[string]any{"nbf": 1e300}, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/gatelodge/gatelodge/provider/accesstoken"
+	"github.com/gatelodge/gatelodge/provider/jwt"
 	"github.com/gatelodge/gatelodge/provider/keys"
 )
 
@@ -49,12 +49,12 @@ func (r *Reader) Read(ctx context.Context, token string) (Hint, error) {
 		return Hint{}, fmt.Errorf("verify an ID token: %w", err)
 	}
 	var c struct {
-		Issuer    string               `json:"iss"`
-		Subject   string               `json:"sub"`
-		Audience  accesstoken.Audience `json:"aud"`
-		SID       string               `json:"sid"`
-		IssuedAt  int64                `json:"iat"`
-		ExpiresAt int64                `json:"exp"`
+		Issuer    string       `json:"iss"`
+		Subject   string       `json:"sub"`
+		Audience  jwt.Audience `json:"aud"`
+		SID       string       `json:"sid"`
+		IssuedAt  int64        `json:"iat"`
+		ExpiresAt int64        `json:"exp"`
 	}
 	if json.Unmarshal(payload, &c) != nil || c.Issuer != r.Issuer || c.Subject == "" ||
 		len(c.Audience) != 1 || c.IssuedAt == 0 || c.ExpiresAt == 0 {

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/gatelodge/gatelodge/internal/strictjson"
-	"github.com/gatelodge/gatelodge/provider/accesstoken"
 	"github.com/gatelodge/gatelodge/provider/client"
+	"github.com/gatelodge/gatelodge/provider/jwt"
 	"github.com/gatelodge/gatelodge/provider/keys"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/storage"
@@ -143,13 +143,13 @@ func requestType(typ string) bool {
 //
 // [RFC 7519 §4.1]: https://www.rfc-editor.org/rfc/rfc7519#section-4.1
 type claims struct {
-	Issuer    *string              `json:"iss"`
-	Subject   string               `json:"sub"`
-	Audience  accesstoken.Audience `json:"aud"`
-	ExpiresAt *float64             `json:"exp"`
-	NotBefore *float64             `json:"nbf"`
-	IssuedAt  *float64             `json:"iat"`
-	ClientID  *string              `json:"client_id"`
+	Issuer    *string      `json:"iss"`
+	Subject   string       `json:"sub"`
+	Audience  jwt.Audience `json:"aud"`
+	ExpiresAt *float64     `json:"exp"`
+	NotBefore *float64     `json:"nbf"`
+	IssuedAt  *float64     `json:"iat"`
+	ClientID  *string      `json:"client_id"`
 }
 
 // check checks that the object is the client's, and for us, and now. Keys alone do
@@ -171,11 +171,11 @@ func (r *Resolver) check(c *storage.Client, all map[string]json.RawMessage) erro
 		return refuse("the JWT is a client assertion and not a request object")
 	case all["aud"] != nil && !slices.Contains(own.Audience, r.Issuer):
 		return refuse("the request object is for another issuer")
-	case own.ExpiresAt != nil && !now.Add(-leeway).Before(instant(*own.ExpiresAt)):
+	case own.ExpiresAt != nil && !now.Add(-leeway).Before(jwt.Instant(*own.ExpiresAt)):
 		return refuse("the request object has expired")
-	case own.NotBefore != nil && now.Add(leeway).Before(instant(*own.NotBefore)):
+	case own.NotBefore != nil && now.Add(leeway).Before(jwt.Instant(*own.NotBefore)):
 		return refuse("the request object is not valid yet")
-	case own.IssuedAt != nil && now.Add(leeway).Before(instant(*own.IssuedAt)):
+	case own.IssuedAt != nil && now.Add(leeway).Before(jwt.Instant(*own.IssuedAt)):
 		return refuse("the request object was issued in the future")
 	}
 	return nil
@@ -195,11 +195,4 @@ func ownClaims(all map[string]json.RawMessage) (claims, error) {
 		}
 	}
 	return own, failed
-}
-
-// instant is the time of a NumericDate, RFC 7519 §2. One beyond all clocks is at
-// their end.
-func instant(seconds float64) time.Time {
-	const end = 1 << 40 // in 36,812
-	return time.Unix(int64(max(-end, min(end, seconds))), 0)
 }
