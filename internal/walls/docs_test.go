@@ -16,14 +16,50 @@ var (
 	pathNamed   = regexp.MustCompile("`((?:provider|internal|consent-ui|storage|e2e|cmd|migrations|docs)/[A-Za-z0-9_./-]+)`")
 )
 
-// Docs are code: the tests, the modules of the public suite and the files that
-// docs/conformance.md names exist.
-func TestConformancePageNamesWhatThereIs(t *testing.T) {
+// pages are the texts of all pages that the patterns match.
+func pages(t *testing.T, patterns ...string) []byte {
+	t.Helper()
+	var all []byte
+	for _, pattern := range patterns {
+		files, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil || files == nil {
+			t.Fatalf("%s: %d pages, %v", pattern, len(files), err)
+		}
+		for _, file := range files {
+			page, err := os.ReadFile(filepath.Clean(file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, page...)
+		}
+	}
+	return all
+}
+
+// Docs are code: the tree has every package.
+func TestArchitecturePageHasEveryPackage(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile(filepath.Join(root, "docs", "conformance.md"))
+	page := pages(t, "docs/ARCHITECTURE.md")
+	packages, err := ours()
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, p := range packages {
+		name, rest, nested := strings.Cut(p.path, "/")
+		if nested && (name == "cmd" || name == "internal" || name == "provider") {
+			below, _, _ := strings.Cut(rest, "/")
+			name += "/" + below
+		}
+		if !bytes.Contains(page, []byte("`"+name)) {
+			t.Errorf("the tree lacks %s", name)
+		}
+	}
+}
+
+// The tests, the modules of the public suite and the files that pages name exist.
+func TestPagesNameWhatThereIs(t *testing.T) {
+	t.Parallel()
+	page := pages(t, "README.md", "docs/*.md", "docs/adr/*.md")
 	modules, err := os.ReadFile(filepath.Join(root, "e2e", "conformance", "modules.txt"))
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +83,7 @@ func TestConformancePageNamesWhatThereIs(t *testing.T) {
 		}
 	}
 	if named == 0 {
-		t.Error("the page names nothing")
+		t.Error("the pages name nothing")
 	}
 }
 
