@@ -116,7 +116,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, login Login) (Outcome,
 		return Outcome{}, fmt.Errorf("verify the password: %w", err)
 	}
 	if reason := a.reason(login, found, ok, unusable); reason != "" {
-		return Outcome{}, fmt.Errorf("%w: %s", ErrDenied, reason)
+		return Outcome{}, fmt.Errorf("%w: %s, %s", ErrDenied, reason, whose(found.User, login.Network))
 	}
 	outcome := Outcome{
 		User:       *found.User,
@@ -180,6 +180,15 @@ func (a *Authenticator) reason(login Login, found storage.AttemptState, ok bool,
 		return "wrong password"
 	}
 	return ""
+}
+
+// whose tells an operator whose account an attempt was at, if anybody's, and where
+// it came from. What was entered could be a password in the wrong field.
+func whose(user *storage.User, network string) string {
+	if user == nil {
+		return "from " + network
+	}
+	return "sub " + user.ID + " from " + network
 }
 
 // upgrade replaces the user's outdated hash while the password is at hand.

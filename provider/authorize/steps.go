@@ -115,7 +115,7 @@ func (h *Handler) signIn(r *http.Request, f *flow, outcome account.Outcome) {
 	f.who, f.signedIn = &who, true
 	f.write.Session, f.write.Succeeded = &who.Session, outcome.Succeeded
 	event := web.EventOf(r.Context())
-	event.Note, event.Trouble = "signed in", outcome.NotUpgraded
+	event.Note, event.Subject, event.Trouble = "signed in", outcome.User.ID, outcome.NotUpgraded
 }
 
 // showChoose shows who is signed in in this browser, to choose from.
