@@ -1,7 +1,7 @@
 // Package account owns how people prove who they are: the normal form of their
 // identifiers, the hashing of their passwords, and the policy on attempts; and how
-// they make an account for themselves. It neither stores people nor remembers that they have signed in: storage and
-// provider/session do.
+// they make an account for themselves. It neither stores people nor remembers that
+// they have signed in: storage and provider/session do.
 package account
 
 import (
