@@ -1,9 +1,8 @@
 // oauth4webapi, which checks what it is asked to and nothing silently: all of it.
 import * as oauth from 'oauth4webapi'
 import * as jose from 'jose'
-import { asRegistered, encrypted, issuer, keyPair, refusal, serve, visit } from './session.mjs'
+import { encrypted, issuer, keyPair, refusal, serve, visit } from './session.mjs'
 
-const modified = { [oauth.modifyAssertion]: asRegistered }
 const insecure = { [oauth.allowInsecureRequests]: true }
 
 // discover reads the metadata, OpenID Connect Discovery §4 or RFC 8414 §3.
@@ -33,7 +32,7 @@ async function authentication(c) {
     case 'client_secret_post':
       return oauth.ClientSecretPost(c.client_secret)
     case 'private_key_jwt':
-      return oauth.PrivateKeyJwt(await keyPair(c.token_endpoint_auth_signing_alg), modified)
+      return oauth.PrivateKeyJwt(await keyPair(c.token_endpoint_auth_signing_alg))
     default:
       return oauth.ClientSecretBasic(c.client_secret)
   }
@@ -115,7 +114,7 @@ async function address(as, c, request) {
   const url = new URL(as.authorization_endpoint)
   const signs = c.request_object_signing_alg
   if (signs) {
-    let object = await oauth.issueRequestObject(as, c, request, await keyPair(signs), modified)
+    let object = await oauth.issueRequestObject(as, c, request, await keyPair(signs))
     const { request_object_encryption_alg: alg, request_object_encryption_enc: enc } = c
     if (alg) object = await encrypted(object, (await (await fetch(as.jwks_uri)).json()).keys, alg, enc)
     request = { client_id: c.client_id, request: object }

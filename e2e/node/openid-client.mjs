@@ -1,7 +1,7 @@
 // openid-client with all the validation that it has.
 import { createServer } from 'node:http'
 import * as client from 'openid-client'
-import { asRegistered, encrypted, issuer, keyPair, refusal, serve, visit } from './session.mjs'
+import { encrypted, issuer, keyPair, refusal, serve, visit } from './session.mjs'
 
 const options = { execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks] }
 
@@ -110,7 +110,7 @@ async function signIn(config, parameters, address = client.buildAuthorizationUrl
 // byValue is the address with a request object in it, signed with the key, and
 // encrypted if the client has registered that.
 const byValue = (key) => async (config, request) => {
-  const url = await client.buildAuthorizationUrlWithJAR(config, request, key, { [client.modifyAssertion]: asRegistered })
+  const url = await client.buildAuthorizationUrlWithJAR(config, request, key)
   const { request_object_encryption_alg: alg, request_object_encryption_enc: enc } = config.clientMetadata()
   if (!alg) return url
   const { keys } = await (await fetch(config.serverMetadata().jwks_uri)).json()

@@ -58,12 +58,6 @@ async function newPair(alg) {
   return { key: privateKey, kid: alg, alg, public: { ...(await jose.exportJWK(publicKey)), kid: alg, alg, use } }
 }
 
-// asRegistered has what Ed25519 signs say EdDSA, RFC 8037 §3.1, as the client has
-// registered, and not Ed25519, RFC 9864 §2.2.
-export function asRegistered(header) {
-  if (header.alg === 'Ed25519') header.alg = 'EdDSA'
-}
-
 // encrypted encrypts a JWT to the provider, with a key that it publishes.
 export async function encrypted(jwt, keys, alg, enc) {
   const key = keys.find((k) => k.use === 'enc' && (!k.alg || k.alg === alg) && (k.kty === 'RSA') === alg.startsWith('RSA'))
