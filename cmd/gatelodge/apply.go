@@ -36,6 +36,9 @@ func (c *applyCmd) apply(ctx context.Context, env *environment, p *process, data
 	if err != nil && len(changes) == 0 {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
+	if !c.DryRun {
+		p.tellClients(ctx)
+	}
 	printErr := env.print(changes, func(w io.Writer) { printChanges(w, changes, c.DryRun) })
 	if err != nil {
 		return fmt.Errorf("stopped half-way, run it again when this is mended: %w", err)

@@ -125,10 +125,14 @@ func (p *process) findUser(ctx context.Context, who string) (storage.User, error
 	return u, err
 }
 
-// save stores a changed person.
+// save stores a changed person, and tells clients if that ended sessions.
 func (p *process) save(ctx context.Context, u *storage.User) error {
 	u.UpdatedAt = now()
-	return p.db.SaveUser(ctx, *u)
+	if err := p.db.SaveUser(ctx, *u); err != nil {
+		return err
+	}
+	p.tellClients(ctx)
+	return nil
 }
 
 type userGetCmd struct{ person }
@@ -252,6 +256,7 @@ func (c *userDeleteCmd) Run(ctx context.Context, env *environment) error {
 		if err := p.db.DeleteUser(ctx, u.ID, now()); err != nil {
 			return err
 		}
+		p.tellClients(ctx)
 		return env.print(map[string]string{"deleted": u.ID}, func(w io.Writer) {
 			_, _ = fmt.Fprintf(w, "%s is deleted.\n", c.Who)
 		})
