@@ -105,8 +105,8 @@ func (p *Pages) execute(page Page) (*bytes.Buffer, error) {
 	return &b, nil
 }
 
-// Render answers with the page. If it fails to execute, nothing has been sent.
-func (p *Pages) Render(w http.ResponseWriter, status int, page Page) error {
+// Render answers the request with the page. If it fails to execute, nothing has been sent.
+func (p *Pages) Render(w http.ResponseWriter, _ *http.Request, status int, page Page) error {
 	body, err := p.execute(page)
 	if err != nil {
 		return err

@@ -128,7 +128,7 @@ func newPages(t *testing.T) *Pages {
 func render(t *testing.T, p *Pages, page Page) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
-	if err := p.Render(w, http.StatusOK, page); err != nil {
+	if err := p.Render(w, httptest.NewRequest(http.MethodGet, "/", nil), http.StatusOK, page); err != nil {
 		t.Fatal(err)
 	}
 	return w

@@ -59,13 +59,13 @@ func routes(d Deps, pages *consentui.Pages, e endpoints) http.Handler {
 	// What the pages show: GET /logo/{client_id}, /static/*
 	e.logo.Routes(r)
 	r.Get("/static/*", pages.Static().ServeHTTP)
-	r.Get("/", web.Handle(web.OAuthJSON, func(w http.ResponseWriter, _ *http.Request) error {
-		return pages.Render(w, http.StatusOK, consentui.Home{})
+	r.Get("/", web.Handle(web.OAuthJSON, func(w http.ResponseWriter, r *http.Request) error {
+		return pages.Render(w, r, http.StatusOK, consentui.Home{})
 	}))
 
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		web.EventOf(r.Context()).Fail(oauth.Refuse(oauth.InvalidRequest, "no such page"))
-		_ = pages.Render(w, http.StatusNotFound, consentui.Error{
+		_ = pages.Render(w, r, http.StatusNotFound, consentui.Error{
 			Title: "There is no such page", Detail: "The address is wrong, or the page has moved.",
 			RequestID: web.EventOf(r.Context()).ID, Time: d.Now(),
 		})

@@ -111,8 +111,11 @@ type User struct {
 	// given to SaveUser is ignored.
 	PairwiseSalt []byte
 	Claims       Claims
+	Preferences  Preferences
 	// DisabledAt is zero while the person may sign in.
 	DisabledAt time.Time
+	// DeletesAt is when the user goes for good, zero if they stay.
+	DeletesAt time.Time
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 }
@@ -166,8 +169,15 @@ type Session struct {
 	// AuthTime is when the person last proved who they are.
 	AuthTime  time.Time
 	AMR       []string
-	CreatedAt time.Time
-	ExpiresAt time.Time
+	// Remembered: it outlives the closing of the browser.
+	Remembered bool
+	// UserAgent and Network tell where the person last proved it.
+	UserAgent, Network string
+	CreatedAt          time.Time
+	ExpiresAt          time.Time
+	// LastSeenAt is the latest sign-in with it, to us or to a client. Only
+	// ListSessions fills it in.
+	LastSeenAt time.Time
 	// EndedAt is zero while the session lives. Read does not return a session
 	// that has ended or expired, or whose user is disabled.
 	EndedAt time.Time

@@ -121,7 +121,8 @@ type Store interface {
 	// ListUsers returns up to limit users with an id above after, in the order
 	// of their ids.
 	ListUsers(ctx context.Context, after string, limit int) ([]User, error)
-	// SaveUser creates or replaces the user. It keeps CreatedAt. It fails with
+	// SaveUser creates or replaces the user. It keeps CreatedAt, and Preferences and
+	// DeletesAt, which are the person's own. It fails with
 	// ErrConflict when another user has one of the identifiers. A changed
 	// password hash or a set DisabledAt ends the user's sessions, as EndSessions
 	// does, and all grants, as of UpdatedAt, in the same write. The PairwiseSalt
@@ -133,6 +134,34 @@ type Store interface {
 	// DeleteUser deletes the user with all that hangs on the user, and leaves
 	// the notices that EndSessions leaves.
 	DeleteUser(ctx context.Context, id string, at time.Time) error
+
+	// FindFactors returns what the user can prove themselves with beside the
+	// password: nothing if there is no such user.
+	FindFactors(ctx context.Context, userID string) (Factors, error)
+	// FindLink finds a link by its token, and its user, nil if it has none:
+	// ErrNotFound if it has been used or has expired by now.
+	FindLink(ctx context.Context, token Hash, now time.Time) (Link, *User, error)
+	// CountLinkAttempt counts one more try to type the code of the link with the
+	// id, and returns what FindLink does, this try included.
+	CountLinkAttempt(ctx context.Context, id string, now time.Time) (Link, *User, error)
+	// ListSessions returns the user's sessions that live, the one seen last first,
+	// with LastSeenAt.
+	ListSessions(ctx context.Context, userID string, now time.Time) ([]Session, error)
+	// ListConnections returns the clients that the user has allowed something or
+	// given a grant that lives, the one used last first.
+	ListConnections(ctx context.Context, userID string, now time.Time) ([]Connection, error)
+	// Disconnect forgets what the user has allowed the client and ends all grants
+	// that the user has given it. That there is nothing is no error.
+	Disconnect(ctx context.Context, userID, clientID string, at time.Time) error
+	// ListActivity returns up to limit of what happened to the user's account
+	// before the time, the latest first.
+	ListActivity(ctx context.Context, userID string, before time.Time, limit int) ([]Activity, error)
+
+	// TakeMails, DeleteMail and PostponeMail are to mails what the methods above
+	// are to logout notices. Mails that have expired are not handed out.
+	TakeMails(ctx context.Context, now, leaseUntil time.Time, limit int) ([]Mail, time.Time, error)
+	DeleteMail(ctx context.Context, id string) error
+	PostponeMail(ctx context.Context, id string, until time.Time) error
 
 	// Catalogue returns all registered scopes and resource servers, in order.
 	Catalogue(context.Context) (Catalogue, error)
@@ -249,6 +278,10 @@ type Write struct {
 	Redeem    *Redeem    // ErrSpent unless the code was unspent
 	Rotate    *Rotate    // ErrSpent unless the token may still be rotated
 	Verified  *Verified  // ErrSpent unless the user still is who was verified
+	// At most one of these, of Redeem, Rotate and Assertion: what is used up.
+	UseLink         *LinkUse         // ErrSpent unless the link was unused
+	UseTOTP         *TOTPUse         // ErrSpent unless the step is later than the last
+	UseRecoveryCode *RecoveryCodeUse // ErrSpent unless the code was unused
 
 	// What is created. With Redeem or Rotate the tokens hang on an existing grant.
 	Grant   *Grant
@@ -270,6 +303,17 @@ type Write struct {
 	// UsesClient is the id of a client that is kept from now on: its ExpiresAt
 	// is taken away.
 	UsesClient string
+	// UsePasskey notes that a passkey was used.
+	UsePasskey *PasskeyUse
+	// CreateUser creates a user: ErrConflict if somebody has one of the identifiers.
+	CreateUser *User
+	// Change changes a user. With another password or other identifiers, all links
+	// of the user's go.
+	Change *UserChange
+	// Links, Mails and Activity are added.
+	Links    []Link
+	Mails    []Mail
+	Activity []Activity
 }
 
 // Assertion marks a client assertion as used.
@@ -333,11 +377,15 @@ type Success struct {
 	AccountKey, NetworkKey string
 }
 
-// Attempt is one try to sign in.
+// Attempt is one try to sign in, or to prove it further.
 type Attempt struct {
 	// Identifier is normalised. The account's counter belongs to the user who
 	// has it, whichever identifier was used; without a user, to the identifier.
 	Identifier string
+	// UserID or Passkey, a credential ID, find the user instead of Identifier,
+	// which then is "".
+	UserID  string
+	Passkey []byte
 	// Device is a browser that this person has signed in with before, "" if
 	// none: its attempts are counted apart, so that a stranger cannot lock the
 	// owner out. It counts only if DeviceUser is the user found.
@@ -356,6 +404,7 @@ type Attempt struct {
 // AttemptState is what an attempt found.
 type AttemptState struct {
 	User    *User // nil if nobody has the identifier
+	Factors Factors
 	Consent []string
 	// Sessions are what [State] has of them.
 	Sessions []SignedIn

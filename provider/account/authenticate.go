@@ -72,6 +72,10 @@ type Login struct {
 // Outcome is a person who has proved who they are.
 type Outcome struct {
 	User storage.User
+	// AMR is how, in the values of RFC 8176.
+	AMR []string
+	// Factors are what else the user can prove themselves with.
+	Factors storage.Factors
 	// Identifier is the normalised one that they used.
 	Identifier string
 	// Consent holds the scopes that the user has allowed Login.ConsentFor.
@@ -120,6 +124,8 @@ func (a *Authenticator) Authenticate(ctx context.Context, login Login) (Outcome,
 	}
 	outcome := Outcome{
 		User:       *found.User,
+		AMR:        []string{"pwd"},
+		Factors:    found.Factors,
 		Identifier: identifier,
 		Consent:    found.Consent,
 		Sessions:   found.Sessions,

@@ -97,7 +97,7 @@ func (r *Registrar) Register(ctx context.Context, s SignUp) (Outcome, error) {
 		return Outcome{}, err
 	}
 	user, err = r.Store.FindUser(ctx, user.ID) // with the salt that it was given
-	return Outcome{User: user, Identifier: identifier}, err
+	return Outcome{User: user, AMR: []string{"pwd"}, Identifier: identifier}, err
 }
 
 // control reports whether the character does something to the text around it.

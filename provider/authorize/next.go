@@ -68,7 +68,7 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, f *flow) error 
 		}
 	}
 	web.EventOf(r.Context()).Subject = f.who.User.ID
-	return h.answer(w, f, parameters)
+	return h.answer(w, r, f, parameters)
 }
 
 // commit stores what the steps have left to store, if anything, and only then

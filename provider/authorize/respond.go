@@ -18,7 +18,7 @@ import (
 // for, with its state, if it had one, and our issuer, [RFC 9207].
 //
 // [RFC 9207]: https://www.rfc-editor.org/rfc/rfc9207
-func (h *Handler) answer(w http.ResponseWriter, f *flow, parameters url.Values) error {
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, f *flow, parameters url.Values) error {
 	request := f.request
 	if request.StateSent {
 		parameters.Set("state", request.State)
@@ -26,7 +26,7 @@ func (h *Handler) answer(w http.ResponseWriter, f *flow, parameters url.Values) 
 	parameters.Set("iss", h.Issuer)
 	switch request.Mode() {
 	case oauth.FormPost:
-		return h.Pages.Render(w, http.StatusOK, formPost(f, parameters))
+		return h.Pages.Render(w, r, http.StatusOK, formPost(f, parameters))
 	case oauth.Fragment:
 		web.SeeOther(w, request.RedirectURI+"#"+parameters.Encode())
 	default:
@@ -53,7 +53,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f *flow, err er
 		return e
 	}
 	web.EventOf(r.Context()).Fail(e)
-	return h.answer(w, f, url.Values{
+	return h.answer(w, r, f, url.Values{
 		"error":             {string(e.Code)},
 		"error_description": {e.Description},
 	})
@@ -71,7 +71,7 @@ func (m *redirectMismatchError) Error() string { return "redirect_uri of client 
 func (h *Handler) page(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
 	web.Outage(w, e)
 	if errors.Is(e, errExpired) {
-		_ = h.Pages.Render(w, http.StatusBadRequest, consentui.Expired{})
+		_ = h.Pages.Render(w, r, http.StatusBadRequest, consentui.Expired{})
 		return
 	}
 	event := web.EventOf(r.Context())
@@ -84,7 +84,7 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
 	if h.Dev {
 		page.Dev = devDetail(e, event.ClientID)
 	}
-	_ = h.Pages.Render(w, status, page)
+	_ = h.Pages.Render(w, r, status, page)
 }
 
 func devDetail(e *oauth.Error, clientID string) *consentui.DevDetail {

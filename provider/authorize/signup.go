@@ -18,7 +18,7 @@ func (h *Handler) showSignUp(w http.ResponseWriter, r *http.Request, f *flow, pa
 		return err
 	}
 	page.Step, page.MinPassword = step, account.MinPassword
-	return h.Pages.Render(w, statusOf(page.Problem), page)
+	return h.Pages.Render(w, r, statusOf(page.Problem), page)
 }
 
 // startSignUp serves POST /sign-up/start: who came to sign in has no account.

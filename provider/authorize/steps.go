@@ -26,7 +26,7 @@ func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, f *flow, ide
 		Step: step, Identifier: identifier, Problem: problem,
 		Again: problem == consentui.ProblemNone && f.who != nil && f.expected(), SignUp: h.Registrar != nil,
 	}
-	return h.Pages.Render(w, statusOf(problem), page)
+	return h.Pages.Render(w, r, statusOf(problem), page)
 }
 
 // statusOf is the status of a page that is shown again because of the problem.
@@ -104,7 +104,7 @@ func (h *Handler) signIn(r *http.Request, f *flow, outcome account.Outcome) {
 	who := storage.SignedIn{User: outcome.User, Consent: outcome.Consent}
 	s := storage.Session{
 		ID: rand.Text(), Hash: token.Hash(), UserID: outcome.User.ID,
-		AuthTime: now, AMR: []string{"pwd"}, CreatedAt: now, ExpiresAt: now.Add(h.SessionLifetime),
+		AuthTime: now, AMR: outcome.AMR, CreatedAt: now, ExpiresAt: now.Add(h.SessionLifetime),
 	}
 	f.signIn = &signIn{token: token, identifier: outcome.Identifier}
 	if f.pick(func(p storage.SignedIn) bool { return p.User.ID == outcome.User.ID }) {
@@ -128,7 +128,7 @@ func (h *Handler) showChoose(w http.ResponseWriter, r *http.Request, f *flow) er
 	for _, p := range f.people {
 		page.Accounts = append(page.Accounts, consentui.Account{Person: account.Page(&p.User), Value: p.User.ID})
 	}
-	return h.Pages.Render(w, http.StatusOK, page)
+	return h.Pages.Render(w, r, http.StatusOK, page)
 }
 
 // choose serves POST /login/choose: which of the people in the browser it is.
@@ -160,7 +160,7 @@ func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request, f *flow) e
 			Name: scope, Description: description(catalogue, scope), Granted: slices.Contains(f.who.Consent, scope),
 		})
 	}
-	return h.Pages.Render(w, http.StatusOK, page)
+	return h.Pages.Render(w, r, http.StatusOK, page)
 }
 
 // description is a registered scope's text; the standard ones are the pages'.

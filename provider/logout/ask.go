@@ -36,7 +36,7 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request, f *flow) error {
 	for _, p := range f.people {
 		page.People = append(page.People, account.Page(&p.User))
 	}
-	return h.Pages.Render(w, http.StatusOK, page)
+	return h.Pages.Render(w, r, http.StatusOK, page)
 }
 
 // confirmed serves POST /logout: the person's decision. It is about those who are
@@ -60,7 +60,7 @@ func (h *Handler) confirmed(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if form.Get("decision") != "sign-out" {
-		return h.Pages.Render(w, http.StatusOK, consentui.StillSignedIn{
+		return h.Pages.Render(w, r, http.StatusOK, consentui.StillSignedIn{
 			Client: client.Page(f.client), ContinueURI: f.destination(),
 		})
 	}

@@ -38,7 +38,7 @@ func (h *Handler) end(w http.ResponseWriter, r *http.Request, f *flow, sessions 
 		told = nil
 	}
 	h.forget(w, f, sessions)
-	return h.leave(w, f, told)
+	return h.leave(w, r, f, told)
 }
 
 // forget takes the sessions out of the browser, and those that had ended already.
@@ -66,15 +66,15 @@ func (h *Handler) forget(w http.ResponseWriter, f *flow, ended []storage.Session
 // the clients that are told so, [OpenID Connect Front-Channel Logout §3].
 //
 // [OpenID Connect Front-Channel Logout §3]: https://openid.net/specs/openid-connect-frontchannel-1_0.html#OPLogout
-func (h *Handler) leave(w http.ResponseWriter, f *flow, told []storage.SignedOut) error {
+func (h *Handler) leave(w http.ResponseWriter, r *http.Request, f *flow, told []storage.SignedOut) error {
 	to, asking := f.destination(), client.Page(f.client)
 	if len(told) > 0 {
-		return h.Pages.Render(w, http.StatusOK, consentui.SigningOut{
+		return h.Pages.Render(w, r, http.StatusOK, consentui.SigningOut{
 			Client: asking, ContinueURI: to, FrameURIs: h.frames(told),
 		})
 	}
 	if to == "" {
-		return h.Pages.Render(w, http.StatusOK, consentui.SignedOut{Client: asking})
+		return h.Pages.Render(w, r, http.StatusOK, consentui.SignedOut{Client: asking})
 	}
 	web.SeeOther(w, to)
 	return nil
@@ -121,5 +121,5 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
 			page.Dev.RedirectURI, page.Dev.Registered = m.received, m.client.Metadata.PostLogoutRedirectURIs
 		}
 	}
-	_ = h.Pages.Render(w, status, page)
+	_ = h.Pages.Render(w, r, status, page)
 }

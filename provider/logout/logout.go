@@ -59,11 +59,11 @@ func (h *Handler) Routes(r chi.Router) {
 	r.Get("/end_session", web.Handle(h.page, h.endSession))
 	r.Post("/end_session", web.Handle(h.page, h.endSessionPost))
 	r.With(web.OwnForms(h.Issuer, h.page)).Post("/logout", web.Handle(h.page, h.confirmed))
-	r.Get(consentui.SignedOutPath, web.Handle(h.page, func(w http.ResponseWriter, _ *http.Request) error {
-		return h.Pages.Render(w, http.StatusOK, consentui.SignedOut{})
+	r.Get(consentui.SignedOutPath, web.Handle(h.page, func(w http.ResponseWriter, r *http.Request) error {
+		return h.Pages.Render(w, r, http.StatusOK, consentui.SignedOut{})
 	}))
-	r.Get("/check_session", web.Handle(h.page, func(w http.ResponseWriter, _ *http.Request) error {
-		return h.Pages.Render(w, http.StatusOK, consentui.CheckSession{Cookie: h.Cookies.StateCookie()})
+	r.Get("/check_session", web.Handle(h.page, func(w http.ResponseWriter, r *http.Request) error {
+		return h.Pages.Render(w, r, http.StatusOK, consentui.CheckSession{Cookie: h.Cookies.StateCookie()})
 	}))
 }
 
@@ -122,7 +122,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, form url.Values)
 		// Nobody is signed in, and nothing proves that they come from the
 		// application: a link leads there, and the browser does not go by itself.
 		h.forget(w, f, nil)
-		return h.Pages.Render(w, http.StatusOK, consentui.SignedOut{
+		return h.Pages.Render(w, r, http.StatusOK, consentui.SignedOut{
 			Client: client.Page(f.client), ContinueURI: f.destination(),
 		})
 	}
