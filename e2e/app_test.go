@@ -126,7 +126,7 @@ func (a *app) request(changes ...string) string {
 func (a *app) answer(tab *tab) url.Values {
 	tab.Helper()
 	answer := receive(tab.T, a.answers, "the answer")
-	tab.do(chromedp.WaitVisible(chromedp.CSS("#done")))
+	tab.Do(chromedp.WaitVisible(chromedp.CSS("#done")))
 	return answer
 }
 

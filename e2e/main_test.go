@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/gatelodge/gatelodge/internal/browsertest"
 	"github.com/gatelodge/gatelodge/internal/pgtest"
 )
 
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, "build the programs:", err)
 			return 1
 		}
-		defer stopBrowser()
+		defer browsertest.Stop()
 		return pgtest.Run(m)
 	}())
 }

@@ -15,27 +15,27 @@ func TestBrowserChoosesAnAccount(t *testing.T) {
 	p := newProvider(t, "")
 	p.apply(t, `users: [{sub: user-sam, username: sam, password: another password of Sam, name: Sam Other, email: sam@example.com}]`)
 	a, tab := newApp(t, p, nil), newTab(t)
-	tab.open(a.request())
+	tab.Open(a.request())
 	tab.signIn(providertest.Password)
-	tab.click("button[value=allow]")
+	tab.Click("button[value=allow]")
 	if got := a.person(tab); got != providertest.UserID {
 		t.Errorf("the first is %v", got)
 	}
 
-	tab.open(a.request("prompt", "select_account"))
-	shows(t, "the choice of one", tab.text("main"), "Alex Sample", "Use another account")
-	tab.press("form[action='/login/switch'] button")
+	tab.Open(a.request("prompt", "select_account"))
+	shows(t, "the choice of one", tab.Text("main"), "Alex Sample", "Use another account")
+	tab.Press("form[action='/login/switch'] button")
 	tab.signInAs("sam", "another password of Sam")
-	tab.click("button[value=allow]")
+	tab.Click("button[value=allow]")
 	if got := a.person(tab); got != "user-sam" {
 		t.Errorf("the second is %v", got)
 	}
 
 	for _, name := range []string{"Alex Sample", "Sam Other", "Alex Sample"} {
-		tab.open(a.request("prompt", "select_account"))
-		shows(t, "the choice of two", tab.text("main"), "Alex Sample", "Sam Other", "Use another account")
+		tab.Open(a.request("prompt", "select_account"))
+		shows(t, "the choice of two", tab.Text("main"), "Alex Sample", "Sam Other", "Use another account")
 		// Who was chosen last is first.
-		tab.click("form[action='/login/choose'] li:nth-child(2) button")
+		tab.Click("form[action='/login/choose'] li:nth-child(2) button")
 		want := providertest.UserID
 		if name == "Sam Other" {
 			want = "user-sam"
@@ -44,7 +44,7 @@ func TestBrowserChoosesAnAccount(t *testing.T) {
 			t.Errorf("%s is %v", name, got)
 		}
 	}
-	tab.open(a.request())
+	tab.Open(a.request())
 	if got := a.person(tab); got != providertest.UserID {
 		t.Errorf("without a question it is %v", got)
 	}
@@ -58,24 +58,24 @@ func TestBrowserSignsUp(t *testing.T) {
 	a := newApp(t, p, nil)
 	for email, begin := range map[string]func(*tab){
 		"from-the-sign-in-page@example.com": func(b *tab) {
-			b.open(a.request())
-			b.press("form[action='/sign-up/start'] button")
+			b.Open(a.request())
+			b.Press("form[action='/sign-up/start'] button")
 		},
-		"at-the-wish-of-the-app@example.com": func(b *tab) { b.open(a.request("prompt", "create")) },
+		"at-the-wish-of-the-app@example.com": func(b *tab) { b.Open(a.request("prompt", "create")) },
 	} {
 		t.Run(email, func(t *testing.T) {
 			tab := newTab(t)
 			begin(tab)
 			tab.signUp("Nina New", providertest.Username, "a long password of Nina")
-			shows(t, "sign-up page", tab.text("[role=alert]"), "There is an account with that email already")
+			shows(t, "sign-up page", tab.Text("[role=alert]"), "There is an account with that email already")
 			tab.signUp("Nina New", email, "a long password of Nina")
-			tab.click("button[value=allow]")
+			tab.Click("button[value=allow]")
 			tokens := a.tokens(tab)
 			if person := p.Bearer(t, "/userinfo", tokens.Get("access_token")).JSON(t); person["name"] != "Nina New" || person["email"] != email {
 				t.Errorf("userinfo is %v", person)
 			}
 			later := newTab(t)
-			later.open(a.request())
+			later.Open(a.request())
 			later.signInAs(email, "a long password of Nina")
 			_, claims := providertest.JWT(t, tokens.Get("id_token"))
 			if got := a.person(later); got != claims["sub"] {
@@ -87,8 +87,8 @@ func TestBrowserSignsUp(t *testing.T) {
 
 func (b *tab) signUp(name, email, password string) {
 	b.Helper()
-	b.do(chromedp.SetValue(chromedp.CSS("#name"), name))
-	b.do(chromedp.SetValue(chromedp.CSS("#email"), email))
-	b.do(chromedp.SetValue(chromedp.CSS("#password"), password))
-	b.press("form[action='/sign-up'] button[type=submit]")
+	b.Do(chromedp.SetValue(chromedp.CSS("#name"), name))
+	b.Do(chromedp.SetValue(chromedp.CSS("#email"), email))
+	b.Do(chromedp.SetValue(chromedp.CSS("#password"), password))
+	b.Press("form[action='/sign-up'] button[type=submit]")
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/gatelodge/gatelodge/internal/browsertest"
 	"github.com/gatelodge/gatelodge/internal/providertest"
 )
 
@@ -22,7 +23,7 @@ func TestBrowserSignsOut(t *testing.T) {
 		t.Parallel()
 		a, tab := newApp(t, p, nil), newTab(t)
 		token := a.signIn(tab).Get("id_token")
-		tab.open(a.endSession("id_token_hint", token))
+		tab.Open(a.endSession("id_token_hint", token))
 		a.cameBack(tab)
 		a.nobody(tab)
 	})
@@ -31,13 +32,13 @@ func TestBrowserSignsOut(t *testing.T) {
 			t.Parallel()
 			a, tab := newApp(t, p, nil), newTab(t)
 			a.signIn(tab)
-			command(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !script})
-			tab.open(a.endSession())
-			shows(t, "sign-out page", tab.text("main"), "Acme Notes", "Alex Sample")
-			tab.press("button[value=stay]")
-			shows(t, "the page of who stays", tab.text("main"), "still signed in")
-			tab.open(a.endSession())
-			tab.press("button[value=sign-out]")
+			browsertest.Command(tab.Tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !script})
+			tab.Open(a.endSession())
+			shows(t, "sign-out page", tab.Text("main"), "Acme Notes", "Alex Sample")
+			tab.Press("button[value=stay]")
+			shows(t, "the page of who stays", tab.Text("main"), "still signed in")
+			tab.Open(a.endSession())
+			tab.Press("button[value=sign-out]")
 			a.cameBack(tab)
 			a.nobody(tab)
 		})
@@ -46,9 +47,9 @@ func TestBrowserSignsOut(t *testing.T) {
 		t.Parallel()
 		a, tab := newApp(t, p, nil), newTab(t)
 		a.signIn(tab)
-		tab.open(p.URL + "/end_session")
-		tab.press("button[value=sign-out]")
-		shows(t, "signed-out page", tab.text("main"), "signed out")
+		tab.Open(p.URL + "/end_session")
+		tab.Press("button[value=sign-out]")
+		shows(t, "signed-out page", tab.Text("main"), "signed out")
 		a.nobody(tab)
 	})
 }
@@ -65,8 +66,8 @@ func TestBrowserSignsOutByTheFrontChannel(t *testing.T) {
 			metadata := object{"frontchannel_logout_uri": "/frontchannel", "frontchannel_logout_session_required": true}
 			one, other, tab := newApp(t, p, metadata), newApp(t, p, metadata), newTab(t)
 			oneToken, otherToken := one.signIn(tab).Get("id_token"), other.signIn(tab).Get("id_token")
-			command(tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !script})
-			tab.open(one.endSession("id_token_hint", oneToken))
+			browsertest.Command(tab.Tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !script})
+			tab.Open(one.endSession("id_token_hint", oneToken))
 			one.told(t, oneToken)
 			other.told(t, otherToken)
 			one.cameBack(tab)
@@ -99,17 +100,17 @@ func TestBrowserTellsOfTheSession(t *testing.T) {
 				host = "localhost" // where the provider is too
 			}
 			a, tab := newAppAt(t, p, host, nil), newTab(t)
-			tab.open(a.request())
+			tab.Open(a.request())
 			tab.signIn(providertest.Password)
-			tab.click("button[value=allow]")
+			tab.Click("button[value=allow]")
 			message := a.id + " " + a.answer(tab).Get("session_state")
-			tab.open(a.url + "/session")
+			tab.Open(a.url + "/session")
 			if got := tab.ask(message); got != "unchanged" {
 				t.Errorf("signed in, it is %s", got)
 			}
 			another := tab.another()
-			another.open(p.URL + "/end_session")
-			another.press("button[value=sign-out]")
+			another.Open(p.URL + "/end_session")
+			another.Press("button[value=sign-out]")
 			if got := tab.ask(message); got != "changed" {
 				t.Errorf("signed out, it is %s", got)
 			}
@@ -124,18 +125,18 @@ func TestBrowserTellsOfTheSession(t *testing.T) {
 func (b *tab) ask(message string) string {
 	b.Helper()
 	await := func(p *runtime.EvaluateParams) { p.AwaitPromise = new(true) }
-	return act(b, chromedp.Evaluate[string](fmt.Sprintf("ask(%q)", message), await))
+	return browsertest.Act(b.Tab, chromedp.Evaluate[string](fmt.Sprintf("ask(%q)", message), await))
 }
 
 // signIn signs the fixture's person in, in a browser where they are or are not, and
 // returns the tokens.
 func (a *app) signIn(tab *tab) providertest.Tokens {
 	tab.Helper()
-	tab.open(a.request())
-	if eval[bool](tab, "document.querySelector('#password') !== null") {
+	tab.Open(a.request())
+	if browsertest.Eval[bool](tab.Tab, "document.querySelector('#password') !== null") {
 		tab.signIn(providertest.Password)
 	}
-	tab.click("button[value=allow]")
+	tab.Click("button[value=allow]")
 	return a.tokens(tab)
 }
 
@@ -148,14 +149,14 @@ func (a *app) endSession(changes ...string) string {
 // another opens a further tab of the same browser.
 func (b *tab) another() *tab {
 	b.Helper()
-	return openTab(b.T, b.ctx)
+	return &tab{b.Another()}
 }
 
 // cameBack waits until the browser is where people come back to signed out.
 func (a *app) cameBack(tab *tab) {
 	tab.Helper()
-	tab.do(chromedp.WaitVisible(chromedp.CSS("#bye")))
-	if got, want := tab.location(), a.url+"/signed-out?state=a-state"; got != want {
+	tab.Do(chromedp.WaitVisible(chromedp.CSS("#bye")))
+	if got, want := tab.Location(), a.url+"/signed-out?state=a-state"; got != want {
 		tab.Errorf("the browser is at %s, want %s", got, want)
 	}
 }
@@ -163,8 +164,8 @@ func (a *app) cameBack(tab *tab) {
 // nobody checks that nobody is signed in any more.
 func (a *app) nobody(tab *tab) {
 	tab.Helper()
-	tab.open(a.request("prompt", "none", "response_mode", "query"))
-	shows(tab.T, "where the browser is", tab.location(), "error=login_required", "state=a-state")
+	tab.Open(a.request("prompt", "none", "response_mode", "query"))
+	shows(tab.T, "where the browser is", tab.Location(), "error=login_required", "state=a-state")
 }
 
 // speakTLS are the settings of a provider with a certificate that nobody knows.
