@@ -1,7 +1,6 @@
 package authorize
 
 import (
-	"crypto/rand"
 	"errors"
 	"net/http"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/account"
 	"github.com/gatelodge/gatelodge/provider/oauth"
-	"github.com/gatelodge/gatelodge/provider/session"
 	"github.com/gatelodge/gatelodge/storage"
 )
 
@@ -86,36 +84,6 @@ func (h *Handler) attempt(r *http.Request, username, password string, f *flow) a
 		Device: device.ID, DeviceUser: device.UserID,
 		Network: h.Network(r), ConsentFor: f.client.ID, Sessions: f.browser.Sessions(),
 	}
-}
-
-// signIn is a sign-in that the browser is to remember.
-type signIn struct {
-	token      session.Token
-	identifier string
-	// replaces is the session's token until now, zero if the session is new.
-	replaces storage.Hash
-}
-
-// signIn begins a session, or proves the one anew that the person has in this
-// browser: under a new token, since one from before a change of rights is worth
-// nothing after it.
-func (h *Handler) signIn(r *http.Request, f *flow, outcome account.Outcome) {
-	now, token := h.Now(), session.NewToken()
-	who := storage.SignedIn{User: outcome.User, Consent: outcome.Consent}
-	s := storage.Session{
-		ID: rand.Text(), Hash: token.Hash(), UserID: outcome.User.ID,
-		AuthTime: now, AMR: outcome.AMR, CreatedAt: now, ExpiresAt: now.Add(h.SessionLifetime),
-	}
-	f.signIn = &signIn{token: token, identifier: outcome.Identifier}
-	if f.pick(func(p storage.SignedIn) bool { return p.User.ID == outcome.User.ID }) {
-		s.ID, s.CreatedAt, who.SID = f.who.Session.ID, f.who.Session.CreatedAt, f.who.SID
-		f.signIn.replaces = f.who.Session.Hash
-	}
-	who.Session = s
-	f.who, f.signedIn = &who, true
-	f.write.Session, f.write.Succeeded = &who.Session, outcome.Succeeded
-	event := web.EventOf(r.Context())
-	event.Note, event.Subject, event.Trouble = "signed in", outcome.User.ID, outcome.NotUpgraded
 }
 
 // showChoose shows who is signed in in this browser, to choose from.
