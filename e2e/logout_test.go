@@ -24,7 +24,7 @@ func TestSignOutSurvivesKill(t *testing.T) {
 		if res := p.Get(t, browser, out); res.StatusCode != http.StatusOK || !strings.Contains(res.Body, "You are signed out") {
 			t.Fatalf("status %d: %s", res.StatusCode, res.Body)
 		}
-		p.says(t, "back-channel logout failed") // nobody is there
+		p.says(t, "delivery failed") // nobody is there
 		p.kill()
 
 		arrived := listen(t, addr)
