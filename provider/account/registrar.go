@@ -7,28 +7,11 @@ import (
 	"net/mail"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/gatelodge/gatelodge/storage"
-)
-
-// MinPassword is how many characters a password has at least that somebody
-// chooses, NIST SP 800-63B.
-const MinPassword = 8
-
-// maxName is how many characters a name may have.
-const maxName = 200
-
-// The reasons why no account is made, beside [ErrBusy] and an outage.
-var (
-	ErrName     = errors.New("the name is missing or too long")
-	ErrEmail    = errors.New("not an e-mail address")
-	ErrPassword = errors.New("the password is too short or cannot be one")
-	ErrTaken    = errors.New("somebody has an account with that e-mail address")
-	ErrTooMany  = errors.New("too many accounts were made from the network")
 )
 
 // signUpsPerNetwork is how many accounts a network may try to make in signUpWindow.
@@ -48,16 +31,9 @@ type Registrar struct {
 	Now    func() time.Time
 }
 
-// SignUp is what somebody who wants an account enters, and where from.
-type SignUp struct {
-	Name, Email, Password string
-	// Network is where it comes from, as [Network] names it.
-	Network string
-}
-
 // Register makes an account, in three round trips to storage. Whether the address
 // is the person's own is not known: email_verified is false.
-func (r *Registrar) Register(ctx context.Context, s SignUp) (Outcome, error) {
+func (r *Registrar) Register(ctx context.Context, s SignUp, network string) (Outcome, error) {
 	name := strings.TrimSpace(s.Name)
 	if name == "" || utf8.RuneCountInString(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, control) {
 		return Outcome{}, ErrName
@@ -75,7 +51,7 @@ func (r *Registrar) Register(ctx context.Context, s SignUp) (Outcome, error) {
 		return Outcome{}, ErrPassword
 	}
 	now := r.Now()
-	count, err := r.Store.Count(ctx, "sign-up:"+s.Network, signUpWindow, now)
+	count, err := r.Store.Count(ctx, "sign-up:"+network, signUpWindow, now)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -99,6 +75,3 @@ func (r *Registrar) Register(ctx context.Context, s SignUp) (Outcome, error) {
 	user, err = r.Store.FindUser(ctx, user.ID) // with the salt that it was given
 	return Outcome{User: user, AMR: []string{"pwd"}, Identifier: identifier}, err
 }
-
-// control reports whether the character does something to the text around it.
-func control(c rune) bool { return unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) }

@@ -31,8 +31,8 @@ func (h *Handler) startSignUp(w http.ResponseWriter, r *http.Request, f *flow) e
 func (h *Handler) signUp(w http.ResponseWriter, r *http.Request, f *flow) error {
 	name, email := f.form.Get("name"), f.form.Get("email")
 	outcome, err := h.Registrar.Register(r.Context(), account.SignUp{
-		Name: name, Email: email, Password: f.form.Get("password"), Network: h.Network(r),
-	})
+		Name: name, Email: email, Password: f.form.Get("password"),
+	}, h.Network(r))
 	if err != nil {
 		return h.showSignUp(w, r, f, consentui.SignUp{Name: name, Email: email, Problem: signUpProblem(w, r, err)})
 	}

@@ -1,0 +1,160 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/mail"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// MinPassword is how many characters a password has at least that somebody
+// chooses, NIST SP 800-63B.
+const MinPassword = 8
+
+// maxName is how many characters a name may have.
+const maxName = 200
+
+// What is wrong with what somebody entered, or that they ask too often.
+var (
+	ErrName     = errors.New("the name is missing or too long")
+	ErrEmail    = errors.New("not an e-mail address")
+	ErrPassword = errors.New("the password is too short or cannot be one")
+	ErrTaken    = errors.New("somebody has an account with that e-mail address")
+	ErrTooMany  = errors.New("the network asked for too many mails")
+)
+
+// SignUp is what somebody who wants an account enters.
+type SignUp struct {
+	Name, Email, Password string
+}
+
+// BeginSignUp checks what an account is to be made of, and returns it for
+// [Links.Send]. It makes none: whoever does not read the mail has done nothing to
+// whose address it is. It fails with ErrName, ErrEmail, ErrPassword, ErrTooMany or
+// [ErrBusy].
+func (l *Links) BeginSignUp(ctx context.Context, s SignUp, from Origin) (Draft, error) {
+	name := strings.TrimSpace(s.Name)
+	if name == "" || utf8.RuneCountInString(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, control) {
+		return Draft{}, ErrName
+	}
+	email, err := CheckEmail(s.Email)
+	if err != nil {
+		return Draft{}, err
+	}
+	if err := checkNewPassword(s.Password); err != nil {
+		return Draft{}, err
+	}
+	if err := l.countNetwork(ctx, ToSignUp, from); err != nil {
+		return Draft{}, err
+	}
+	hash, err := l.Hasher.Hash(ctx, s.Password)
+	if err != nil {
+		return Draft{}, err
+	}
+	return Draft{Purpose: ToSignUp, Entered: email, Name: name, PasswordHash: hash}, nil
+}
+
+// CompleteSignUp makes the account that the link is for, with another password than
+// the one that it was begun with unless that is "": whoever did so in another browser
+// may have been somebody else. It fails with ErrPassword, ErrTaken, [ErrLink] or
+// [ErrBusy].
+func (l *Links) CompleteSignUp(ctx context.Context, found Found, password string, from Origin) (Outcome, error) {
+	hash := found.passwordHash
+	if password != "" {
+		var err error
+		if hash, err = l.newHash(ctx, password); err != nil {
+			return Outcome{}, err
+		}
+	}
+	identifier, err := Normalise(found.Email)
+	if err != nil {
+		return Outcome{}, ErrLink
+	}
+	now, id := l.Now(), rand.Text()
+	user := storage.User{
+		ID: id, Identifiers: []string{identifier}, PasswordHash: hash, CreatedAt: now, UpdatedAt: now,
+		Claims: storage.Claims{Name: found.Name, Email: found.Email, EmailVerified: true},
+	}
+	err = l.use(ctx, found, storage.Write{
+		CreateUser: &user, Activity: []storage.Activity{Happened(id, SignedUp, found.ClientID, from, now)},
+	})
+	switch {
+	case errors.Is(err, storage.ErrConflict):
+		return Outcome{}, ErrTaken
+	case err != nil:
+		return Outcome{}, err
+	}
+	user, err = l.Store.FindUser(ctx, id) // with the salt that it was given
+	return Outcome{User: user, AMR: []string{"pwd"}, Identifier: identifier}, err
+}
+
+// use uses the link up in the same write as what it is good for. It fails with ErrLink
+// if it was used before, or if its user changed in the meantime.
+func (l *Links) use(ctx context.Context, found Found, w storage.Write) error {
+	w.Key, w.Now, w.UseLink = rand.Text(), l.Now(), &storage.LinkUse{Hash: found.hash}
+	if found.User != nil {
+		w.Verified = &storage.Verified{UserID: found.User.ID, PasswordHash: found.User.PasswordHash}
+	}
+	switch err := l.Store.Apply(ctx, w); {
+	case errors.Is(err, storage.ErrSpent), errors.Is(err, storage.ErrNotFound):
+		return fmt.Errorf("%w: %w", ErrLink, err)
+	case err != nil:
+		return err
+	}
+	if len(w.Mails) > 0 {
+		l.Posted()
+	}
+	return nil
+}
+
+// countNetwork bounds how many mails a network has us send. It fails with ErrTooMany.
+func (l *Links) countNetwork(ctx context.Context, p Purpose, from Origin) error {
+	count, err := l.Store.Count(ctx, "ask:"+string(p)+":"+from.Network, mailWindow, l.Now())
+	if err != nil {
+		return fmt.Errorf("count what the network asks for: %w", err)
+	}
+	if count > asksPerNetwork {
+		return ErrTooMany
+	}
+	return nil
+}
+
+// newHash is the hash of a password that somebody chooses. It fails with ErrPassword.
+func (l *Links) newHash(ctx context.Context, password string) (string, error) {
+	if err := checkNewPassword(password); err != nil {
+		return "", err
+	}
+	return l.Hasher.Hash(ctx, password)
+}
+
+func checkNewPassword(password string) error {
+	if utf8.RuneCountInString(password) < MinPassword || CheckPassword(password) != nil {
+		return ErrPassword
+	}
+	return nil
+}
+
+// CheckEmail returns the address without space around it. It fails with ErrEmail if
+// it is none, or one that a client could take for another's.
+func CheckEmail(entered string) (string, error) {
+	email := strings.TrimSpace(entered)
+	address, err := mail.ParseAddress(email)
+	if err != nil || address.Address != email || !norm.NFKC.IsNormalString(email) {
+		return "", ErrEmail
+	}
+	if _, err := Normalise(email); err != nil {
+		return "", ErrEmail
+	}
+	return email, nil
+}
+
+// control reports whether the character does something to the text around it.
+func control(c rune) bool { return unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) }
