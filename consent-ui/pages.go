@@ -23,6 +23,8 @@ type Client struct {
 	// host it would tell that host who signs in where. Initials stand for one
 	// that cannot be loaded.
 	LogoURI string
+	// OwnAccount: it is no application, but our own pages about the person's account.
+	OwnAccount bool
 	// URI, PolicyURI and TosURI are shown as links.
 	URI, PolicyURI, TosURI string
 }

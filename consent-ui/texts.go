@@ -78,6 +78,9 @@ func (p *Pages) appName(c Client) (string, error) {
 	if c.Name != "" {
 		return c.Name, nil
 	}
+	if c.OwnAccount {
+		return p.texts.text("app.account")
+	}
 	return p.texts.text("app.unnamed")
 }
 

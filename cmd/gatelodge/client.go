@@ -104,7 +104,7 @@ func (c *clientCreateCmd) Run(ctx context.Context, env *environment) error {
 			record.ID = strings.ToLower(rand.Text())
 		}
 		if !client.ValidID(record.ID) {
-			return fmt.Errorf("--id: must be printable ASCII, is %q", record.ID)
+			return fmt.Errorf("--id: must be printable ASCII, and not %q, is %q", client.AccountID, record.ID)
 		}
 		if faults := client.Validate(record.Metadata, provider.ClientPolicy(p.config)); len(faults) > 0 {
 			return unregistrable(faults)

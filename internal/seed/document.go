@@ -117,7 +117,7 @@ func (p *parser) clients(entries []clientEntry) {
 		e, key := &entries[i], fmt.Sprintf("clients[%d]", i)
 		p.unique(seen, key, "client_id", e.ClientID)
 		if e.ClientID != "" && !client.ValidID(e.ClientID) {
-			p.fault(key, "client_id: must be printable ASCII, is %q", e.ClientID)
+			p.fault(key, "client_id: must be printable ASCII, and not %q, is %q", client.AccountID, e.ClientID)
 		}
 		p.expand(key+".client_secret", &e.ClientSecret)
 		e.ClientMetadata = client.Defaults(e.ClientMetadata)

@@ -206,16 +206,9 @@ func (h *Handler) open(r *http.Request, p pending, sessions []storage.Hash) (*fl
 	if clientID == "" {
 		return nil, oauth.Refuse(oauth.InvalidRequest, "client_id is missing")
 	}
-	wanted := storage.Wanted{ClientID: clientID}
-	if len(sessions) > 0 {
-		wanted.Sessions, wanted.ConsentFor, wanted.Now = sessions, clientID, h.Now()
-	}
-	state, err := h.Directory.ReadDespiteOutage(r.Context(), wanted)
+	state, err := h.read(r.Context(), clientID, sessions)
 	if err != nil {
-		return nil, oauth.Unavailable(err)
-	}
-	if state.Client == nil {
-		return nil, oauth.Refuse(oauth.InvalidClient, "the application is not registered here")
+		return nil, err
 	}
 	web.EventOf(r.Context()).ClientID = clientID
 	f := &flow{
@@ -224,13 +217,35 @@ func (h *Handler) open(r *http.Request, p pending, sessions []storage.Hash) (*fl
 	}
 	parameters, fault := h.resolve(r.Context(), state.Client, form, p.Resolved)
 	f.request, f.fault = oauth.ParseAuthorizationRequest(parameters), fault
-	if err := proveRedirectURI(f.request, f.client); err != nil {
+	if err := h.proveRedirectURI(f.request, f.client); err != nil {
 		if f.fault != nil { // which is why it is not in the request
 			err = f.fault
 		}
 		return nil, err
 	}
 	return f, nil
+}
+
+// read finds the client and who is signed in. Our own client is known without.
+func (h *Handler) read(ctx context.Context, clientID string, sessions []storage.Hash) (storage.State, error) {
+	wanted := storage.Wanted{ClientID: clientID}
+	if clientID == client.AccountID {
+		wanted.ClientID = ""
+	}
+	if len(sessions) > 0 {
+		wanted.Sessions, wanted.ConsentFor, wanted.Now = sessions, wanted.ClientID, h.Now()
+	}
+	state, err := h.Directory.ReadDespiteOutage(ctx, wanted)
+	if err != nil {
+		return storage.State{}, oauth.Unavailable(err)
+	}
+	if clientID == client.AccountID {
+		state.Client = client.Account()
+	}
+	if state.Client == nil {
+		return storage.State{}, oauth.Refuse(oauth.InvalidClient, "the application is not registered here")
+	}
+	return state, nil
 }
 
 // resolve returns the parameters that count, and what is wrong with the request
@@ -253,8 +268,11 @@ func (h *Handler) resolve(ctx context.Context, c *storage.Client, form url.Value
 // the only registered one if none was sent, [RFC 6749 §3.1.2.3].
 //
 // [RFC 6749 §3.1.2.3]: https://www.rfc-editor.org/rfc/rfc6749#section-3.1.2.3
-func proveRedirectURI(request *oauth.AuthorizationRequest, c *storage.Client) error {
+func (h *Handler) proveRedirectURI(request *oauth.AuthorizationRequest, c *storage.Client) error {
 	registered := c.Metadata.RedirectURIs
+	if c.ID == client.AccountID && client.LeadsToAccount(h.Issuer, request.RedirectURI) {
+		return nil
+	}
 	if !request.RedirectURISent && len(registered) == 1 {
 		request.RedirectURI = registered[0]
 		return nil

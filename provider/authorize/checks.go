@@ -88,6 +88,8 @@ func (h *Handler) ResponseTypes() []string {
 // response_type, RFC 6749 §3.1.1: its parts may come in any order.
 func checkResponseType(h *Handler, _ context.Context, f *flow) error {
 	switch types := f.request.ResponseType; {
+	case f.client.ID == client.AccountID && client.MayRespond(f.client, types):
+		return nil // the one client that asks for nothing
 	case len(types) == 0:
 		return oauth.Refuse(oauth.InvalidRequest, "response_type is missing")
 	case !slices.Contains(h.ResponseTypes(), strings.Join(slices.Sorted(slices.Values(types)), " ")):

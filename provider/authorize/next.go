@@ -9,6 +9,7 @@ import (
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
+	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/engine"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/storage"
@@ -48,6 +49,9 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, f *flow) error {
 // finish issues the response, stores it together with all that the steps left
 // to store, and sends it.
 func (h *Handler) finish(w http.ResponseWriter, r *http.Request, f *flow) error {
+	if f.client.ID == client.AccountID {
+		return h.enterAccount(w, r, f)
+	}
 	parameters, err := h.Engine.Authorize(r.Context(), engine.Authorization{
 		Client: f.client, Request: f.request, User: &f.who.User, Session: &f.who.Session, SID: f.who.SID,
 		Scopes: f.scopes, Audience: f.audience, Claims: f.claims,
@@ -55,6 +59,20 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, f *flow) error 
 	if err != nil {
 		return h.refuse(w, r, f, err)
 	}
+	if err := h.settle(w, r, f); err != nil {
+		return err
+	}
+	if f.request.OpenID() {
+		if state := f.browser.SessionState(f.client.ID, f.request.RedirectURI); state != "" {
+			parameters.Set("session_state", state)
+		}
+	}
+	return h.answer(w, r, f, parameters)
+}
+
+// settle stores what the steps have left to store, and has the browser know that
+// this person is the one who was here last.
+func (h *Handler) settle(w http.ResponseWriter, r *http.Request, f *flow) error {
 	if err := h.commit(w, r, f); err != nil {
 		return err
 	}
@@ -62,13 +80,18 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, f *flow) error 
 	if f.browser.Changed() {
 		f.browser.Save(w, f.who.Session.ExpiresAt)
 	}
-	if f.request.OpenID() {
-		if state := f.browser.SessionState(f.client.ID, f.request.RedirectURI); state != "" {
-			parameters.Set("session_state", state)
-		}
-	}
 	web.EventOf(r.Context()).Subject = f.who.User.ID
-	return h.answer(w, r, f, parameters)
+	return nil
+}
+
+// enterAccount lets the person in to our own pages about their account, which know
+// them by the session alone: nothing is granted, and nothing needs to be said.
+func (h *Handler) enterAccount(w http.ResponseWriter, r *http.Request, f *flow) error {
+	if err := h.settle(w, r, f); err != nil {
+		return err
+	}
+	web.SeeOther(w, f.request.RedirectURI)
+	return nil
 }
 
 // commit stores what the steps have left to store, if anything, and only then

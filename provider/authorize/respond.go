@@ -44,13 +44,14 @@ func formPost(f *flow, parameters url.Values) consentui.FormPost {
 }
 
 // refuse sends an error to the client, [RFC 6749 §4.1.2.1]. What is our fault
-// and may pass is shown to the person instead, who can try again.
+// and may pass, or is about our own pages, is shown to the person instead, who can
+// try again.
 //
 // [RFC 6749 §4.1.2.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f *flow, err error) error {
 	e := oauth.AsError(err)
-	if e.Status() >= http.StatusInternalServerError {
-		return e
+	if e.Status() >= http.StatusInternalServerError || f.client.ID == client.AccountID {
+		return e // our own pages would only send the person here again
 	}
 	web.EventOf(r.Context()).Fail(e)
 	return h.answer(w, r, f, url.Values{

@@ -13,6 +13,9 @@ func Page(c *storage.Client) consentui.Client {
 	if c == nil {
 		return consentui.Client{}
 	}
+	if c.ID == AccountID {
+		return consentui.Client{OwnAccount: true}
+	}
 	m := c.Metadata
 	name := m.ClientName
 	if name == "" {

@@ -39,10 +39,11 @@ func (f Fault) String() string {
 	return fmt.Sprintf("%s: %q %s", f.Member, f.Value, f.Problem)
 }
 
-// ValidID reports whether the text can be a client_id, [RFC 6749 Appendix A.1].
+// ValidID reports whether the text can be a client_id, [RFC 6749 Appendix A.1], of
+// a client that is not ours.
 //
 // [RFC 6749 Appendix A.1]: https://www.rfc-editor.org/rfc/rfc6749#appendix-A.1
-func ValidID(id string) bool { return id != "" && possible(id) }
+func ValidID(id string) bool { return id != "" && id != AccountID && possible(id) }
 
 // HasSecret reports whether a client that authenticates so has a secret.
 func HasSecret(m storage.ClientMetadata) bool {

@@ -379,7 +379,7 @@ func TestClientIDIsPrintableASCII(t *testing.T) {
 	t.Parallel()
 	for id, right := range map[string]bool{
 		"app": true, "https://app.example/": true, "a b~": true,
-		"": false, "caf\u00e9": false, "a\x00": false, "a\x7f": false, "a\n": false,
+		"": false, client.AccountID: false, "caf\u00e9": false, "a\x00": false, "a\x7f": false, "a\n": false,
 	} {
 		if client.ValidID(id) != right {
 			t.Errorf("%q: want %t", id, right)
