@@ -3,24 +3,20 @@ package e2e
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"html"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/gatelodge/gatelodge/internal/nodetest"
 	"github.com/gatelodge/gatelodge/internal/providertest"
 )
 
@@ -36,7 +32,7 @@ type node struct {
 // newNode starts a program. It ends with the test.
 func newNode(t *testing.T, p *provider, script string) *node {
 	t.Helper()
-	installNode(t)
+	nodetest.Install(t, "node")
 	cmd := exec.Command("node", filepath.Join("node", script), p.URL)
 	cmd.Stderr = t.Output()
 	stdin, err := cmd.StdinPipe()
@@ -201,31 +197,3 @@ func callback(t *testing.T, res providertest.Response) object {
 	}
 	return object{"url": html.UnescapeString(action[1]), "form": form}
 }
-
-// installNode installs what the lock file says, once for each lock file.
-var installNode = func() func(*testing.T) {
-	install := sync.OnceValue(func() error {
-		const wanted, installed = "node/package-lock.json", "node/node_modules/installed-lock.json"
-		lock, err := os.ReadFile(wanted)
-		if err != nil {
-			return err
-		}
-		if before, err := os.ReadFile(installed); err == nil && string(before) == string(lock) {
-			return nil
-		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		cmd := exec.Command("npm", "ci", "--no-audit", "--no-fund")
-		cmd.Dir = "node"
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("npm ci (Debian's packages nodejs and npm): %w: %s", err, out)
-		}
-		return os.WriteFile(installed, lock, 0o600)
-	})
-	return func(t *testing.T) {
-		t.Helper()
-		if err := install(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}()

@@ -164,10 +164,13 @@ func Act[T any](b *Tab, action chromedp.Action[T]) T {
 }
 
 // Eval returns what the JavaScript expression is worth in the page.
-func Eval[T any](b *Tab, expression string) T {
+func Eval[T any](b *Tab, expression string, options ...chromedp.EvaluateOption) T {
 	b.Helper()
-	return Act(b, chromedp.Evaluate[T](expression))
+	return Act(b, chromedp.Evaluate[T](expression, options...))
 }
+
+// Await has [Eval] wait for a promise.
+func Await(p *runtime.EvaluateParams) { p.AwaitPromise = new(true) }
 
 // Command sends the browser a command that has no action.
 func Command[P, R any](b *Tab, c cdp.Command[P, R], params P) {
