@@ -20,40 +20,46 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
-	"html/template"
+	"io/fs"
 	"net/http"
+	"net/url"
 )
 
 //go:embed templates static texts
 var files embed.FS
 
-// productName is who people sign in with.
-const productName = "Gatelodge"
+// Options are what the pages are made with.
+type Options struct {
+	// Issuer is the provider's URL. Its host is shown on every page, so that people
+	// can compare it with the address bar.
+	Issuer *url.URL
+	// Name is who people sign in with.
+	Name string
+	// Language is that of people who ask for none that there is.
+	Language string
+}
 
 // Pages renders the pages. It is safe for concurrent use.
 type Pages struct {
-	host      string
-	static    *static
-	texts     catalogue
-	templates map[string]*template.Template
+	host, name string
+	secure     bool
+	files      fs.FS
+	static     *static
+	languages  *languages
+	sheets     sheets
 }
 
-// New parses the templates, and renders each page once, so that a mistake shows
-// at start and not to somebody who wants to sign in. The host is the issuer's,
-// shown on every page so that people can compare it with the address bar.
-func New(host string) (*Pages, error) {
-	p := &Pages{host: host, templates: map[string]*template.Template{}}
+// New loads the texts and the static files. The templates are loaded as they are
+// shown; a test renders each of them, so that a mistake does not show to somebody
+// who wants to sign in.
+func New(o Options) (*Pages, error) {
+	p := &Pages{host: o.Issuer.Host, secure: o.Issuer.Scheme == "https", name: o.Name, files: files}
 	var err error
-	if p.static, err = loadStatic(); err != nil {
+	if p.static, err = loadStatic(p.files); err != nil {
 		return nil, err
 	}
-	if p.texts, err = loadTexts(); err != nil {
+	if p.languages, err = loadLanguages(p.files, o.Language); err != nil {
 		return nil, err
-	}
-	for _, page := range allPages() {
-		if err := p.load(page); err != nil {
-			return nil, err
-		}
 	}
 	return p, nil
 }
@@ -76,47 +82,54 @@ func allPages() []Page {
 	}
 }
 
-// load parses a page's template. What it defines replaces what the layout does,
-// down to the layout itself.
-func (p *Pages) load(page Page) error {
-	t := template.New("layout.html").Funcs(p.funcs())
-	name := page.template()
-	if _, err := t.ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name); err != nil {
-		return fmt.Errorf("parse the page %s: %w", name, err)
-	}
-	p.templates[name] = t
-	_, err := p.execute(page)
-	return err
-}
-
 // view is what layout.html is executed with.
 type view struct {
 	Page       Page
 	Name, Host string
 	Lang, Dir  string
+
+	texts *Texts
 }
 
-func (p *Pages) execute(page Page) (*bytes.Buffer, error) {
+func (p *Pages) view(t *Texts, page Page) view {
+	return view{Page: page, Name: p.name, Host: p.host, Lang: t.Lang, Dir: t.Dir, texts: t}
+}
+
+func (p *Pages) execute(v view) (*bytes.Buffer, error) {
+	name := v.Page.template()
+	t, err := p.sheet(name, v.texts)
+	if err != nil {
+		return nil, err
+	}
 	var b bytes.Buffer
-	v := view{Page: page, Name: productName, Host: p.host, Lang: p.texts.Lang, Dir: p.texts.Dir}
-	if err := p.templates[page.template()].Execute(&b, v); err != nil {
-		return nil, fmt.Errorf("render the page %s: %w", page.template(), err)
+	if err := t.Execute(&b, v); err != nil {
+		return nil, fmt.Errorf("render the page %s: %w", name, err)
 	}
 	return &b, nil
 }
 
-// Render answers the request with the page. If it fails to execute, nothing has been sent.
-func (p *Pages) Render(w http.ResponseWriter, _ *http.Request, status int, page Page) error {
-	body, err := p.execute(page)
+// Render answers the request with the page, in the language of who sent it. If it
+// fails to execute, nothing has been sent.
+func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, page Page) error {
+	texts := p.negotiate(r, uiLocales(page))
+	body, err := p.execute(p.view(texts, page))
 	if err != nil {
 		return err
 	}
-	setHeaders(w.Header(), page)
+	setHeaders(w.Header(), page, texts.Lang)
 	w.WriteHeader(status)
 	if _, err := body.WriteTo(w); err != nil {
 		return fmt.Errorf("send the page %s: %w", page.template(), err)
 	}
 	return nil
+}
+
+// uiLocales are the languages that the application asked for.
+func uiLocales(page Page) string {
+	if s, ok := page.(interface{ uiLocales() string }); ok {
+		return s.uiLocales()
+	}
+	return ""
 }
 
 // Static serves the style and the scripts of the pages below /static/.

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-func setHeaders(h http.Header, page Page) {
+func setHeaders(h http.Header, page Page, lang string) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Robots-Tag", "noindex")
@@ -21,6 +21,8 @@ func setHeaders(h http.Header, page Page) {
 		return
 	}
 	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Language", lang)
+	h.Set("Vary", "Accept-Language, Cookie")
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; "+
 		"img-src 'self' data:"+frames(page)+"; form-action 'self'"+formTarget(page.leadsTo())+
 		"; frame-ancestors 'none'; base-uri 'none'")

@@ -16,12 +16,14 @@ func TestPagesAreSentWithStrictHeaders(t *testing.T) {
 		"Cache-Control": {"no-store"},
 		"Content-Security-Policy": {"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
 			"form-action 'self' https:; frame-ancestors 'none'; base-uri 'none'"},
+		"Content-Language":       {"en"},
 		"Content-Type":           {"text/html; charset=utf-8"},
 		"Permissions-Policy":     {"publickey-credentials-get=(self), camera=(), geolocation=(), microphone=()"},
 		"Referrer-Policy":        {"same-origin"},
 		"X-Content-Type-Options": {"nosniff"},
 		"X-Frame-Options":        {"DENY"},
 		"X-Robots-Tag":           {"noindex"},
+		"Vary":                   {"Accept-Language, Cookie"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

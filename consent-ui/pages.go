@@ -36,6 +36,11 @@ type Step struct {
 	Request string
 	// RedirectURI is where the request will be answered.
 	RedirectURI string
+	// UILocales are the languages that the application asked for, [OpenID Connect
+	// Core §3.1.2.1]. They come before those that the browser sends.
+	//
+	// [OpenID Connect Core §3.1.2.1]: https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest
+	UILocales string
 }
 
 // Login asks for an identifier and a password.
@@ -175,6 +180,8 @@ type SignOut struct {
 	ContinueURI string
 	// People are those who will be signed out.
 	People []Person
+	// UILocales are the languages that the application asked for.
+	UILocales string
 }
 
 // SigningOut tells the applications in which the person was, each in a frame of
@@ -243,6 +250,8 @@ func (StillSignedIn) template() string { return "still_signed_in.html" }
 func (CheckSession) template() string  { return "check_session.html" }
 func (Home) template() string          { return "home.html" }
 
+func (s Step) uiLocales() string      { return s.UILocales }
+func (p SignOut) uiLocales() string   { return p.UILocales }
 func (s Step) leadsTo() string        { return s.RedirectURI }
 func (Error) leadsTo() string         { return "" }
 func (Expired) leadsTo() string       { return "" }

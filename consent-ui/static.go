@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"mime"
 	"net/http"
 	"path"
@@ -24,15 +25,15 @@ type staticFile struct {
 	plain, gzipped []byte
 }
 
-func loadStatic() (*static, error) {
+func loadStatic(files fs.FS) (*static, error) {
 	s := &static{paths: map[string]string{}, files: map[string]staticFile{}}
-	entries, err := files.ReadDir("static")
+	entries, err := fs.ReadDir(files, "static")
 	if err != nil {
 		return nil, fmt.Errorf("list the static files: %w", err)
 	}
 	for _, entry := range entries {
 		name := entry.Name()
-		content, err := files.ReadFile("static/" + name)
+		content, err := fs.ReadFile(files, "static/"+name)
 		if err != nil {
 			return nil, fmt.Errorf("read a static file: %w", err)
 		}

@@ -2,94 +2,98 @@ package consentui
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"regexp"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/language"
 )
 
-// catalogue holds the texts of one language. Placeholders are written {name}.
-type catalogue struct {
-	Lang  string            `json:"lang"`
-	Dir   string            `json:"dir"`
-	Texts map[string]string `json:"texts"`
+// Texts are the texts of one language, for the pages and for mails.
+type Texts struct {
+	// Lang is its tag, Name what it calls itself, and Dir the direction that it is
+	// written in: ltr or rtl.
+	Lang, Name, Dir string
+
+	tag     language.Tag
+	formats formats
+	texts   map[string]string
 }
 
-func loadTexts() (catalogue, error) {
-	var c catalogue
-	content, err := files.ReadFile("texts/en.json")
-	if err != nil {
-		return catalogue{}, fmt.Errorf("read the texts: %w", err)
-	}
-	if err := json.Unmarshal(content, &c); err != nil {
-		return catalogue{}, fmt.Errorf("parse the texts: %w", err)
-	}
-	return c, nil
-}
-
-// text returns the text with its placeholders replaced: pairs of name and value.
-func (c catalogue) text(key string, pairs ...string) (string, error) {
-	text, ok := c.Texts[key]
+// Text returns the text with its placeholders replaced: pairs of name and value.
+func (t *Texts) Text(key string, pairs ...string) (string, error) {
+	text, ok := t.texts[key]
 	if !ok {
 		return "", fmt.Errorf("no text %q", key)
 	}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		text = strings.ReplaceAll(text, "{"+pairs[i]+"}", pairs[i+1])
-	}
-	return text, nil
+	return replace(text, pairs, func(value string) string { return value }), nil
 }
 
-// rich is text as HTML: the values stand out, and cannot turn the direction of
-// the text around them.
-func (c catalogue) rich(key string, pairs ...string) (template.HTML, error) {
-	text, err := c.text(key)
-	if err != nil {
-		return "", err
+// rich is Text as HTML: the values stand out, and cannot turn the direction of the
+// text around them.
+func (t *Texts) rich(key string, pairs ...string) (template.HTML, error) {
+	text, ok := t.texts[key]
+	if !ok {
+		return "", fmt.Errorf("no text %q", key)
 	}
-	text = template.HTMLEscapeString(text)
-	for i := 0; i+1 < len(pairs); i += 2 {
-		value := "<bdi>" + template.HTMLEscapeString(pairs[i+1]) + "</bdi>"
-		text = strings.ReplaceAll(text, "{"+pairs[i]+"}", value)
-	}
+	text = replace(template.HTMLEscapeString(text), pairs, func(value string) string {
+		return "<bdi>" + template.HTMLEscapeString(value) + "</bdi>"
+	})
 	return template.HTML(text), nil //nolint:gosec // both parts are escaped
 }
 
-// funcs are the functions of the templates.
-func (p *Pages) funcs() template.FuncMap {
+// replace replaces placeholders, but for those that a value brings along.
+func replace(text string, pairs []string, show func(string) string) string {
+	var oldnew []string
+	for i := 0; i+1 < len(pairs); i += 2 {
+		oldnew = append(oldnew, "{"+pairs[i]+"}", show(pairs[i+1]))
+	}
+	return strings.NewReplacer(oldnew...).Replace(text)
+}
+
+// funcs are the functions of the templates. They speak one language: each has a
+// copy of every template that is shown in it.
+func (p *Pages) funcs(t *Texts) template.FuncMap {
 	return template.FuncMap{
-		"t":        p.texts.text,
-		"rich":     p.texts.rich,
+		"t":        t.Text,
+		"rich":     t.rich,
+		"count":    t.Count,
+		"number":   t.Number,
+		"date":     t.dateElement,
+		"datetime": t.dateTimeElement,
+		"ago":      t.agoElement,
 		"asset":    p.static.path,
-		"app":      p.appName,
-		"describe": p.describe,
-		"icon":     icon,
+		"app":      t.appName,
+		"describe": t.describe,
+		"icon":     p.icon,
 		"initials": initials,
 		"leave":    leave,
 		"logo":     logo,
-		"name":     func() string { return productName },
+		"name":     func() string { return p.name },
 		"web":      web,
 	}
 }
 
 // appName is what the client is called in a sentence.
-func (p *Pages) appName(c Client) (string, error) {
+func (t *Texts) appName(c Client) (string, error) {
 	if c.Name != "" {
 		return c.Name, nil
 	}
 	if c.OwnAccount {
-		return p.texts.text("app.account")
+		return t.Text("app.account")
 	}
-	return p.texts.text("app.unnamed")
+	return t.Text("app.unnamed")
 }
 
 // describe returns what the scope allows, "" if only its name is known.
-func (p *Pages) describe(s Scope) string {
+func (t *Texts) describe(s Scope) string {
 	if s.Description != "" {
 		return s.Description
 	}
-	return p.texts.Texts["scope."+s.Name]
+	return t.texts["scope."+s.Name]
 }
 
 // initials returns the first letters of up to two words, to stand for a picture.
@@ -116,8 +120,8 @@ func logo(c Client) template.URL {
 
 // icon returns the picture of the tab. It is in the page, so that no request is
 // spent on it.
-func icon() (template.URL, error) {
-	content, err := files.ReadFile("templates/icon.svg")
+func (p *Pages) icon() (template.URL, error) {
+	content, err := fs.ReadFile(p.files, "templates/icon.svg")
 	if err != nil {
 		return "", fmt.Errorf("read the icon: %w", err)
 	}

@@ -2,6 +2,8 @@ package consentui
 
 import (
 	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -9,37 +11,48 @@ import (
 
 // A text that is missing would fail the page in the branch that needs it; one
 // that nothing uses would be translated for nothing.
-func TestTextsAreThoseThatTemplatesUse(t *testing.T) {
+func TestTextsAreThoseThatAreUsed(t *testing.T) {
 	t.Parallel()
-	texts, err := loadTexts()
-	if err != nil {
-		t.Fatal(err)
+	texts := newPages(t).Texts().texts
+	inTemplates, inGo := keysIn(t, ".", ".html"), keysIn(t, "..", ".go")
+	for name := range inTemplates {
+		if !isText(texts, name) && !isFile(name) {
+			t.Errorf("no text %q", name)
+		}
 	}
-	used := map[string]bool{"app.unnamed": true} // in Go
-	key := regexp.MustCompile(`"([a-z]+[A-Za-z]*\.[a-zA-Z]+)"`)
-	err = fs.WalkDir(files, "templates", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+	for key := range texts {
+		name, _, _ := strings.Cut(key, "#")
+		if !inTemplates[name] && !inGo[name] && !strings.HasPrefix(name, "scope.") {
+			t.Errorf("nothing uses the text %q", name)
+		}
+	}
+}
+
+// keysIn returns what could be the keys of texts in the files below the folder.
+func keysIn(t *testing.T, folder, ext string) map[string]bool {
+	t.Helper()
+	keys := map[string]bool{}
+	key := regexp.MustCompile(`"([a-z]+[A-Za-z]*(?:\.[a-zA-Z0-9]+)+)"`)
+	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ext || strings.Contains(path, "testdata") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
-		content, err := files.ReadFile(path)
+		content, err := os.ReadFile(path)
 		for _, match := range key.FindAllSubmatch(content, -1) {
-			used[string(match[1])] = true
+			keys[string(match[1])] = true
 		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name := range used {
-		if _, ok := texts.Texts[name]; !ok && !isFile(name) {
-			t.Errorf("no text %q", name)
-		}
-	}
-	for name := range texts.Texts {
-		if !used[name] && !strings.HasPrefix(name, "scope.") {
-			t.Errorf("no template uses the text %q", name)
-		}
-	}
+	return keys
+}
+
+func isText(texts map[string]string, name string) bool {
+	_, plain := texts[name]
+	_, plural := texts[name+"#other"]
+	return plain || plural
 }
 
 func isFile(name string) bool {
@@ -50,13 +63,13 @@ func isFile(name string) bool {
 // OpenID Connect Core §5.4 and §11.
 func TestStandardScopesAreDescribed(t *testing.T) {
 	t.Parallel()
-	p := newPages(t)
+	texts := newPages(t).Texts()
 	for _, name := range []string{"openid", "profile", "email", "address", "phone", "offline_access"} {
-		if p.describe(Scope{Name: name}) == "" {
+		if texts.describe(Scope{Name: name}) == "" {
 			t.Errorf("no description of %s", name)
 		}
 	}
-	if got := p.describe(Scope{Name: "email", Description: "Write you letters"}); got != "Write you letters" {
+	if got := texts.describe(Scope{Name: "email", Description: "Write you letters"}); got != "Write you letters" {
 		t.Errorf("the registered description gives way to %q", got)
 	}
 }

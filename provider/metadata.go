@@ -47,7 +47,7 @@ func (s *shared) metadata(e endpoints) discovery.Metadata {
 		RequestObjectEncryptionEncValuesSupported:  oauth.ContentEncryptionAlgorithms(),
 		ACRValuesSupported:                         claims.ACRValues(),
 		DisplayValuesSupported:                     []string{"page", "popup", "touch"},
-		UILocalesSupported:                         []string{"en"},
+		UILocalesSupported:                         s.locales(),
 		ClaimTypesSupported:                        []string{"normal"},
 		ClaimsParameterSupported:                   true,
 		ClaimsSupported:                            claims.Supported(),
@@ -67,4 +67,13 @@ func (s *shared) metadata(e endpoints) discovery.Metadata {
 		BackchannelLogoutSupported:                 true,
 		BackchannelLogoutSessionSupported:          true,
 	}
+}
+
+// locales are the tags of the languages that the pages speak.
+func (s *shared) locales() []string {
+	var tags []string
+	for _, texts := range s.pages.Languages() {
+		tags = append(tags, texts.Lang)
+	}
+	return tags
 }

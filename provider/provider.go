@@ -125,7 +125,7 @@ func share(d Deps) (*shared, error) {
 			Secure: location.Scheme == "https", Key: d.Secrets.For("device cookie"), Now: d.Now,
 		},
 	}
-	if s.pages, err = consentui.New(location.Host); err != nil {
+	if s.pages, err = consentui.New(consentui.Options{Issuer: location, Name: "Gatelodge", Language: "en"}); err != nil {
 		return nil, fmt.Errorf("load the pages: %w", err)
 	}
 	s.clientAuth = &clientauth.Authenticator{

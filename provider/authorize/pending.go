@@ -45,6 +45,7 @@ func (h *Handler) seal(w http.ResponseWriter, r *http.Request, f *flow, p pendin
 	}
 	return consentui.Step{
 		Client: client.Page(f.client), Request: h.Cookies.Seal(w, r, h.Pending, plain), RedirectURI: f.request.RedirectURI,
+		UILocales: f.request.Form.Get("ui_locales"),
 	}, nil
 }
 

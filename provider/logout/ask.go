@@ -31,7 +31,7 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request, f *flow) error {
 	}
 	page := consentui.SignOut{
 		Client: client.Page(f.client), ContinueURI: f.redirectURI,
-		Request: h.Cookies.Seal(w, r, h.Pending, plain),
+		Request: h.Cookies.Seal(w, r, h.Pending, plain), UILocales: f.form.Get("ui_locales"),
 	}
 	for _, p := range f.people {
 		page.People = append(page.People, account.Page(&p.User))

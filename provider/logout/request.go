@@ -39,8 +39,7 @@ type flow struct {
 // request says, [OpenID Connect RP-Initiated Logout §4]. Its errors are shown on a
 // page: nothing is redirected then.
 //
-// logout_hint is somebody's identifier; one that is nobody's is ignored, and so is
-// ui_locales: the pages are in one language.
+// logout_hint is somebody's identifier; one that is nobody's is ignored.
 //
 // [OpenID Connect RP-Initiated Logout §4]: https://openid.net/specs/openid-connect-rpinitiated-1_0.html#ValidationAndErrorHandling
 func (h *Handler) begin(r *http.Request, form url.Values) (*flow, error) {

@@ -1,0 +1,236 @@
+package consentui
+
+import (
+	"encoding/json"
+	"io/fs"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/feature/plural"
+)
+
+// OpenID Connect Core §3.1.2.1: what the application asks for comes first, then
+// what the person has chosen, then what their browser prefers. What we do not speak
+// does not count.
+func TestLanguageIsTheOneAskedForFirst(t *testing.T) {
+	t.Parallel()
+	p := newPages(t)
+	for name, test := range map[string]struct{ uiLocales, chosen, accepted, want string }{
+		"nothing":                     {want: "en"},
+		"the browser's":               {accepted: "de-CH, de;q=0.9, en;q=0.8", want: "de"},
+		"the browser's second":        {accepted: "nl, de;q=0.5", want: "de"},
+		"none that we speak":          {accepted: "tlh", want: "en"},
+		"not a language":              {accepted: "!\\x00", want: "en"},
+		"the person's":                {chosen: "de", accepted: "en", want: "de"},
+		"one that was not to choose":  {chosen: "tlh", accepted: "de", want: "de"},
+		"a list as choice":            {chosen: "de, en", accepted: "en", want: "en"},
+		"the application's":           {uiLocales: "de", chosen: "en", accepted: "en", want: "de"},
+		"the application's second":    {uiLocales: "tlh de-AT", chosen: "en", want: "de"},
+		"the application's unknown":   {uiLocales: "se", chosen: "de", want: "de"},
+		"the application's malformed": {uiLocales: "%%% ;q=", chosen: "de", want: "de"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Accept-Language", test.accepted)
+		if test.chosen != "" {
+			r.AddCookie(&http.Cookie{Name: "__Host-gatelodge-language", Value: test.chosen})
+		}
+		w := httptest.NewRecorder()
+		if err := p.Render(w, r, http.StatusOK, Login{Step: Step{UILocales: test.uiLocales}}); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.Header().Get("Content-Language"); got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+		if !strings.Contains(w.Body.String(), `<html lang="`+test.want+`" dir="`) {
+			t.Errorf("%s: the page does not say %q", name, test.want)
+		}
+	}
+}
+
+func TestLanguageIsRememberedIfItIsOurs(t *testing.T) {
+	t.Parallel()
+	p := newPages(t)
+	w := httptest.NewRecorder()
+	if p.RememberLanguage(w, "tlh") || p.RememberLanguage(w, "") || len(w.Result().Cookies()) > 0 {
+		t.Error("a language that there is not was remembered")
+	}
+	w = httptest.NewRecorder()
+	if !p.RememberLanguage(w, "de") {
+		t.Fatal("de was not remembered")
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.AddCookie(w.Result().Cookies()[0])
+	if got := p.TextsFor(r).Lang; got != "de" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func catalogues(t *testing.T) map[string]catalogue {
+	t.Helper()
+	names, err := fs.Glob(files, "texts/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]catalogue{}
+	for _, name := range names {
+		content, err := files.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c catalogue
+		if err := json.Unmarshal(content, &c); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		all[c.Lang] = c
+	}
+	return all
+}
+
+// messages are the texts of a catalogue, those with plurals once.
+func messages(c catalogue) []string {
+	keys := map[string]bool{}
+	for key := range c.Texts {
+		name, _, _ := strings.Cut(key, "#")
+		keys[name] = true
+	}
+	return slices.Sorted(maps.Keys(keys))
+}
+
+// Whoever speaks a language is not told half of it in another.
+func TestCataloguesHaveTheSameTexts(t *testing.T) {
+	t.Parallel()
+	all := catalogues(t)
+	want := messages(all["en"])
+	for lang, c := range all {
+		if diff := cmp.Diff(want, messages(c)); diff != "" {
+			t.Logf("%s (-en +%s):\n%s", lang, lang, diff)
+		}
+	}
+}
+
+var placeholder = regexp.MustCompile(`\{[a-zA-Z]+\}`)
+
+// A placeholder that is lost in translation says less, one that is misspelt is
+// shown as it is written. A plural may leave its number out: “yesterday”.
+func TestCataloguesHaveTheSamePlaceholders(t *testing.T) {
+	t.Parallel()
+	all := catalogues(t)
+	for lang, c := range all {
+		for key, text := range c.Texts {
+			name, form, _ := strings.Cut(key, "#")
+			original, ok := all["en"].Texts[key]
+			if !ok && form != "" {
+				original, ok = all["en"].Texts[name+"#other"]
+			}
+			if !ok {
+				t.Errorf("%s: nothing uses %s", lang, key)
+				continue
+			}
+			want, got := placeholders(original), placeholders(text)
+			if form != "" {
+				want, got = without(want, "{n}"), without(got, "{n}")
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s: %s (-en +%s):\n%s", lang, key, lang, diff)
+			}
+		}
+	}
+}
+
+func placeholders(text string) []string {
+	found := placeholder.FindAllString(text, -1)
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+func without(list []string, one string) []string {
+	return slices.DeleteFunc(list, func(s string) bool { return s == one })
+}
+
+// Every plural that the language has for numbers up to a thousand has its form.
+func TestCataloguesHaveThePluralsOfTheirLanguages(t *testing.T) {
+	t.Parallel()
+	for _, texts := range newPages(t).Languages() {
+		c := catalogues(t)[texts.Lang]
+		for key := range c.Texts {
+			name, form, _ := strings.Cut(key, "#")
+			if form == "" {
+				continue
+			}
+			for n := range 1000 {
+				want := name + "#" + pluralForm(plural.Cardinal.MatchPlural(texts.tag, n, 0, 0, 0, 0))
+				if _, ok := c.Texts[want]; !ok {
+					t.Errorf("%s: no %s, for %d", texts.Lang, want, n)
+					break
+				}
+			}
+		}
+	}
+}
+
+func TestCataloguesAreWholeTexts(t *testing.T) {
+	t.Parallel()
+	for lang, c := range catalogues(t) {
+		if c.Name == "" || c.Dir != "ltr" && c.Dir != "rtl" {
+			t.Errorf("%s: name %q, direction %q", lang, c.Name, c.Dir)
+		}
+		for key, text := range c.Texts {
+			if strings.TrimSpace(text) == "" || text != strings.TrimSpace(text) || strings.ContainsAny(text, "<>\t\n") {
+				t.Errorf("%s: %s is %q", lang, key, text)
+			}
+		}
+	}
+}
+
+func TestTimesAndNumbersAreWrittenAsTheLanguageDoes(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 4, 8, 5, 0, 0, time.FixedZone("", 3600))
+	for lang, want := range map[string][]string{
+		"en": {"4 November 2026", "4 November 2026, 07:05 UTC", "1,234,567", "-1,234", "just now", "1 minute ago", "5 hours ago", "yesterday", "15 minutes", "1 hour", "14 days"},
+		"de": {"4. November 2026", "4. November 2026, 07:05 UTC", "1.234.567", "-1.234", "gerade eben", "vor 1 Minute", "vor 5 Stunden", "gestern", "15 Minuten", "1 Stunde", "14 Tage"},
+	} {
+		texts := newPages(t).Texts(lang)
+		ago := func(d time.Duration) string {
+			text, err := texts.Ago(at, at.Add(d))
+			if err != nil {
+				t.Error(err)
+			}
+			return text
+		}
+		span := func(d time.Duration) string {
+			text, err := texts.Span(d)
+			if err != nil {
+				t.Error(err)
+			}
+			return text
+		}
+		got := []string{
+			texts.Date(at), strings.ReplaceAll(texts.DateTime(at), "\u00a0", " "), texts.Number(1234567), texts.Number(-1234),
+			ago(30 * time.Second), ago(100 * time.Second), ago(5 * time.Hour), ago(25 * time.Hour),
+			span(15 * time.Minute), span(time.Hour), span(14 * 24 * time.Hour),
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", lang, diff)
+		}
+		if got := ago(31 * 24 * time.Hour); got != texts.Date(at) {
+			t.Errorf("%s: a month ago is %q", lang, got)
+		}
+	}
+}
+
+// A value is shown as it is, even if it looks like a placeholder.
+func TestValuesAreNotReadAsPlaceholders(t *testing.T) {
+	t.Parallel()
+	texts := &Texts{texts: map[string]string{"k": "{a} and {b}"}}
+	got, err := texts.Text("k", "a", "{b}", "b", "x")
+	if err != nil || got != "{b} and x" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
