@@ -10,12 +10,12 @@ import (
 const UserAccountKey = "account:user:"
 
 // AccountKey names the attempt's counter for the account, given the id of the
-// user who has the identifier, "" if nobody has it. What the visitor typed is
-// hashed: it may be a password in the wrong field.
+// user who was found, "" if nobody was. What the visitor typed is hashed: it may be
+// a password in the wrong field.
 func (a Attempt) AccountKey(userID string) string {
 	switch {
 	case userID == "":
-		return "account:name:" + digest(a.Identifier)
+		return "account:name:" + digest(a.Identifier+a.UserID+string(a.Passkey))
 	case a.Device != "" && a.DeviceUser == userID:
 		return "account:device:" + digest(a.Device) + ":" + userID
 	default:

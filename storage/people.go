@@ -116,7 +116,8 @@ type Connection struct {
 	Since, LastUsedAt time.Time
 }
 
-// LinkUse consumes a link. The guard: it has neither been used nor expired.
+// LinkUse consumes a link. The guard: it has neither been used nor expired, and is
+// of no user who is disabled.
 type LinkUse struct{ Hash Hash }
 
 // TOTPUse consumes a time step. The guard: it is later than the last that was used.
@@ -138,7 +139,10 @@ type PasskeyUse struct {
 	BackedUp  bool
 }
 
-// UserChange is what a write changes about a user. Fields left nil change nothing.
+// UserChange is what a write changes about a user, as of Write.Now. Fields left nil
+// change nothing. With another password or other identifiers, all links of the
+// user's go, but for the one that the write uses. UpdatedAt moves with these and with
+// the claims.
 type UserChange struct {
 	UserID string
 	// PasswordHash replaces the password, "" takes it away. It ends all of the

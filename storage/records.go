@@ -116,8 +116,8 @@ type User struct {
 	DisabledAt time.Time
 	// DeletesAt is when the user goes for good, zero if they stay.
 	DeletesAt time.Time
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
 
 // Claims are the standard claims of [OpenID Connect Core §5.1], under their own
@@ -167,8 +167,8 @@ type Session struct {
 	Hash   Hash
 	UserID string
 	// AuthTime is when the person last proved who they are.
-	AuthTime  time.Time
-	AMR       []string
+	AuthTime time.Time
+	AMR      []string
 	// Remembered: it outlives the closing of the browser.
 	Remembered bool
 	// UserAgent and Network tell where the person last proved it.

@@ -125,8 +125,9 @@ type Store interface {
 	// DeletesAt, which are the person's own. It fails with
 	// ErrConflict when another user has one of the identifiers. A changed
 	// password hash or a set DisabledAt ends the user's sessions, as EndSessions
-	// does, and all grants, as of UpdatedAt, in the same write. The PairwiseSalt
-	// is the engine's to make.
+	// does, and all grants, as of UpdatedAt, in the same write. With these or other
+	// identifiers all links of the user's go. The PairwiseSalt is the engine's to
+	// make.
 	SaveUser(context.Context, User) error
 	// ReplacePasswordHash upgrades the form of a stored hash; it changes
 	// nothing when the hash is no longer the old one.
@@ -138,8 +139,8 @@ type Store interface {
 	// FindFactors returns what the user can prove themselves with beside the
 	// password: nothing if there is no such user.
 	FindFactors(ctx context.Context, userID string) (Factors, error)
-	// FindLink finds a link by its token, and its user, nil if it has none:
-	// ErrNotFound if it has been used or has expired by now.
+	// FindLink finds a link by its token, and its user, nil if it has none, who may
+	// be disabled: ErrNotFound if it has been used or has expired by now.
 	FindLink(ctx context.Context, token Hash, now time.Time) (Link, *User, error)
 	// CountLinkAttempt counts one more try to type the code of the link with the
 	// id, and returns what FindLink does, this try included.
@@ -289,8 +290,8 @@ type Write struct {
 	Refresh *RefreshToken
 	Access  *AccessToken
 	// Session is a new one or, if there is one with the id, that one proven anew:
-	// it gets the Hash, AuthTime, AMR and ExpiresAt, unless it was proven later
-	// than that. ErrSpent if it has ended or is somebody else's. To prove one anew
+	// it gets all but the CreatedAt of this one, unless it was proven later than
+	// that. ErrSpent if it has ended or is somebody else's. To prove one anew
 	// is for a write without Redeem and Rotate.
 	Session *Session
 	// SessionClient notes that the client takes part in the session. One that
@@ -303,12 +304,15 @@ type Write struct {
 	// UsesClient is the id of a client that is kept from now on: its ExpiresAt
 	// is taken away.
 	UsesClient string
-	// UsePasskey notes that a passkey was used.
+	// UsePasskey notes that a passkey was used: ErrSpent if it was removed.
 	UsePasskey *PasskeyUse
 	// CreateUser creates a user: ErrConflict if somebody has one of the identifiers.
+	// What else is created may be the new user's.
 	CreateUser *User
-	// Change changes a user. With another password or other identifiers, all links
-	// of the user's go.
+	// Change changes a user: ErrNotFound if there is none. It comes before what is
+	// created, which therefore is not ended by it. Without Verified it also changes
+	// a user who is disabled: that is for operators, since what such a user was
+	// mailed is good for nothing.
 	Change *UserChange
 	// Links, Mails and Activity are added.
 	Links    []Link

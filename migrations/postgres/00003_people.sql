@@ -1,8 +1,10 @@
 -- +goose Up
 
+-- changed_by begins with the key of the write that changed the user last.
 ALTER TABLE users
   ADD COLUMN preferences jsonb NOT NULL DEFAULT '{}',
-  ADD COLUMN deletes_at  timestamptz;
+  ADD COLUMN deletes_at  timestamptz,
+  ADD COLUMN changed_by  text;
 CREATE INDEX users_deletion ON users (deletes_at) WHERE deletes_at IS NOT NULL;
 
 ALTER TABLE sessions

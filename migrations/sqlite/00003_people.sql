@@ -2,6 +2,8 @@
 
 ALTER TABLE users ADD COLUMN preferences TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE users ADD COLUMN deletes_at INTEGER;
+-- The key of the write that changed the user last.
+ALTER TABLE users ADD COLUMN changed_by TEXT;
 CREATE INDEX users_deletion ON users (deletes_at) WHERE deletes_at IS NOT NULL;
 
 ALTER TABLE sessions ADD COLUMN remembered INTEGER NOT NULL DEFAULT 1;

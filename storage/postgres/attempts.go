@@ -12,16 +12,20 @@ import (
 // CountAttempt implements [storage.Store]. A lost answer makes it count twice,
 // which errs on the side of the lock.
 func (db *DB) CountAttempt(ctx context.Context, a storage.Attempt) (storage.AttemptState, error) {
-	args := attemptArgs(a)
+	args, found := attemptArgs(a), userOf(a)
 	var s storage.AttemptState
 	err := db.send(ctx, func(b *pgx.Batch) {
 		var u storage.User
+		var f factors
 		s = storage.AttemptState{NetworkKey: a.NetworkKey()}
-		one(b.Queue(findUserByIdentifier, a.Identifier), userFields(&u), func() { s.User = &u })
+		one(b.Queue(`SELECT `+userColumns+`, `+factorColumns+withFactors+found, args),
+			append(userFields(&u), f.fields()...), func() { s.User, s.Factors = &u, f.of(u.ID) })
 		if a.ConsentFor != "" {
-			one(b.Queue(consentOfIdentifier, args), []any{&s.Consent}, func() {})
+			one(b.Queue(`SELECT scopes FROM consents WHERE client_id = @consent_for::text AND user_id = `+found, args),
+				[]any{&s.Consent}, func() {})
 		}
-		one(b.Queue(countForAccount, args), []any{&s.AccountKey, &s.Account}, func() {})
+		one(b.Queue(countForAccount+found+`) AS found (id)`+countOneMore, args),
+			[]any{&s.AccountKey, &s.Account}, func() {})
 		one(b.Queue(countForKey, args), []any{&s.NetworkKey, &s.Network}, func() {})
 		readSessions(b, storage.Wanted{Sessions: a.Sessions, Now: a.Now, ConsentFor: a.ConsentFor}, &s.Sessions)
 	})
@@ -31,9 +35,21 @@ func (db *DB) CountAttempt(ctx context.Context, a storage.Attempt) (storage.Atte
 	return s, nil
 }
 
+// userOf is the id of the user whom the attempt is at, NULL if there is none.
+func userOf(a storage.Attempt) string {
+	switch {
+	case a.UserID != "":
+		return `(SELECT id FROM users WHERE id = @user_id::text)`
+	case a.Passkey != nil:
+		return `(SELECT user_id FROM passkeys WHERE id = @passkey::bytea)`
+	default:
+		return `(SELECT user_id FROM user_identifiers WHERE identifier = @identifier::text)`
+	}
+}
+
 func attemptArgs(a storage.Attempt) pgx.NamedArgs {
 	args := pgx.NamedArgs{
-		"identifier": a.Identifier, "consent_for": a.ConsentFor,
+		"identifier": a.Identifier, "user_id": a.UserID, "passkey": a.Passkey, "consent_for": a.ConsentFor,
 		"now": instant(a.Now), "expires_at": instant(a.Now.Add(a.Window)),
 		"of_name": a.AccountKey(""), "of_user": storage.UserAccountKey,
 		"device_user": text(""), "of_device": "", "counted": a.NetworkKey(),
@@ -45,19 +61,13 @@ func attemptArgs(a storage.Attempt) pgx.NamedArgs {
 }
 
 const (
-	consentOfIdentifier = `SELECT scopes FROM consents
-		WHERE client_id = @consent_for::text AND user_id = (
-			SELECT user_id FROM user_identifiers WHERE identifier = @identifier::text)`
-
 	countForAccount = `INSERT INTO attempts AS a (key, count, expires_at)
 		SELECT CASE
 			WHEN id IS NULL THEN @of_name::text
 			WHEN id = @device_user::text THEN @of_device::text
 			ELSE @of_user::text || id
 		END, 1, @expires_at::timestamptz
-		FROM (SELECT (
-			SELECT user_id FROM user_identifiers WHERE identifier = @identifier::text)) AS found (id)` +
-		countOneMore
+		FROM (SELECT `
 
 	countForKey = `INSERT INTO attempts AS a (key, count, expires_at)
 		VALUES (@counted::text, 1, @expires_at::timestamptz)` + countOneMore

@@ -96,6 +96,14 @@ func array(s []string) []string {
 	return s
 }
 
+// blob returns bytes for a column that is never NULL.
+func blob(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
 // document is a value as JSON. pgx reads one by itself.
 type document struct{ v any }
 

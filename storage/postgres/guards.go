@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"crypto/rand"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -23,6 +25,17 @@ const (
 		SELECT FROM codes WHERE hash = @presented::bytea AND used_by = @key::text) `
 	ifRotated admission = `WITH admitted AS (
 		SELECT FROM refresh_tokens WHERE hash = @presented::bytea AND used_by = @key::text) `
+	ifLinkUsed admission = `WITH admitted AS (
+		SELECT FROM links WHERE hash = @link::bytea AND used_by = @key::text) `
+	ifTOTPUsed admission = `WITH admitted AS (
+		SELECT FROM totps WHERE user_id = @totp_user::text AND used_by = @key::text) `
+	ifRecoveryCodeUsed admission = `WITH admitted AS (
+		SELECT FROM recovery_codes WHERE user_id = @recovery_user::text AND hash = @recovery_code::bytea
+			AND used_by = @key::text) `
+	// ifChanged is as long as nobody changes the user again, which the lock on the
+	// user prevents.
+	ifChanged admission = `WITH admitted AS (
+		SELECT FROM users WHERE id = @changed::text AND changed_by = @change::text) `
 )
 
 const (
@@ -51,6 +64,21 @@ const (
 
 	markCode = `UPDATE codes t SET used_at = @now::timestamptz, used_by = @key::text WHERE `
 
+	stillRegistered = `SELECT FROM passkeys WHERE id = @passkey::bytea`
+
+	markLink = `UPDATE links t SET used_at = @now::timestamptz, used_by = @key::text
+		WHERE t.hash = @link::bytea AND t.expires_at > @now::timestamptz
+			AND (t.used_at IS NULL OR t.used_by = @key::text)
+			AND (SELECT u.disabled_at FROM users u WHERE u.id = t.user_id) IS NULL`
+
+	markTOTP = `UPDATE totps t SET last_step = @totp_step::bigint, used_by = @key::text
+		WHERE t.user_id = @totp_user::text AND (t.last_step < @totp_step::bigint
+			OR t.last_step = @totp_step::bigint AND t.used_by = @key::text)`
+
+	markRecoveryCode = `UPDATE recovery_codes t SET used_at = @now::timestamptz, used_by = @key::text
+		WHERE t.user_id = @recovery_user::text AND t.hash = @recovery_code::bytea
+			AND (t.used_at IS NULL OR t.used_by = @key::text)`
+
 	// The time and the successor of the first rotation stay as they are.
 	markRefresh = `UPDATE refresh_tokens t SET used_by = @key::text,
 		used_at = coalesce(t.used_at, @now::timestamptz),
@@ -71,9 +99,29 @@ func (w *writing) guard() admission {
 	if w.Session != nil {
 		ready = w.prove(ready)
 	}
-	if w.Assertion != nil {
+	if w.UsePasskey != nil {
+		w.mark(storage.ErrSpent, stillRegistered+` FOR NO KEY UPDATE`)
+		ready = `SELECT FROM (` + ready + `) AS ready WHERE EXISTS (` + stillRegistered + `)`
+	}
+	return w.useUp(ready)
+}
+
+// useUp queues the guard of what a write without Redeem and Rotate uses up, which
+// is only if the guards before it let the write through.
+func (w *writing) useUp(ready string) admission {
+	switch {
+	case w.Assertion != nil:
 		w.mark(storage.ErrReplayed, useAssertion(`(`+ready+`)`))
 		return ifAssertionUsed
+	case w.UseLink != nil:
+		w.mark(storage.ErrSpent, markLink+` AND EXISTS (`+ready+`)`)
+		return ifLinkUsed
+	case w.UseTOTP != nil:
+		w.mark(storage.ErrSpent, markTOTP+` AND EXISTS (`+ready+`)`)
+		return ifTOTPUsed
+	case w.UseRecoveryCode != nil:
+		w.mark(storage.ErrSpent, markRecoveryCode+` AND EXISTS (`+ready+`)`)
+		return ifRecoveryCodeUsed
 	}
 	return admission(`WITH admitted AS (` + ready + `) `)
 }
@@ -171,6 +219,22 @@ func guardArgs(w storage.Write) pgx.NamedArgs {
 	if v := w.Verified; v != nil {
 		args["verified_user"], args["verified_hash"] = v.UserID, v.PasswordHash
 		args["verified_session"] = v.SessionID
+	}
+	if l := w.UseLink; l != nil {
+		args["link"] = hash(l.Hash)
+	}
+	if t := w.UseTOTP; t != nil {
+		args["totp_user"], args["totp_step"] = t.UserID, t.Step
+	}
+	if c := w.UseRecoveryCode; c != nil {
+		args["recovery_user"], args["recovery_code"] = c.UserID, hash(c.Hash)
+	}
+	if p := w.UsePasskey; p != nil {
+		args["passkey"] = blob(p.ID)
+	}
+	if c := w.Change; c != nil {
+		// Each time that the write is sent has a mark of its own.
+		args["changed"], args["change"] = c.UserID, w.Key+":"+rand.Text()
 	}
 	if s := w.Session; s != nil {
 		args["session"], args["session_user"] = s.ID, s.UserID

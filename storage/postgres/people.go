@@ -2,56 +2,102 @@ package postgres
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-// FindFactors implements [storage.Store].
-func (db *DB) FindFactors(ctx context.Context, userID string) (storage.Factors, error) {
-	return storage.Factors{}, errors.ErrUnsupported
-}
+const (
+	findLink = `SELECT ` + linkColumns + `, ` + userColumns + `
+		FROM links t LEFT JOIN users u ON u.id = t.user_id
+		WHERE t.hash = $1::bytea AND t.used_at IS NULL AND t.expires_at > $2::timestamptz`
+
+	countLinkAttempt = `WITH t AS (
+			UPDATE links SET attempts = attempts + 1
+			WHERE id = $1::text AND used_at IS NULL AND expires_at > $2::timestamptz RETURNING *)
+		SELECT ` + linkColumns + `, ` + userColumns + ` FROM t LEFT JOIN users u ON u.id = t.user_id`
+
+	listSessions = `SELECT ` + sessionColumns + `, greatest(t.auth_time, (
+			SELECT max(g.created_at) FROM grants g WHERE g.session_id = t.id)) AS seen_at
+		FROM sessions t
+		WHERE t.user_id = $1::text AND t.ended_at IS NULL AND t.expires_at > $2::timestamptz
+		ORDER BY seen_at DESC, t.id`
+
+	// A grant that has ended tells when the client was used, too.
+	listConnections = `SELECT ` + clientColumns + `, coalesce(t.scopes, '{}'),
+			coalesce(t.created_at, t.granted_at, g.first), greatest(t.granted_at, g.latest) AS used_at
+		FROM (SELECT client_id, min(created_at), max(created_at),
+				bool_or(revoked_at IS NULL AND expires_at > $2::timestamptz)
+			FROM grants WHERE user_id = $1::text GROUP BY client_id) AS g (client_id, first, latest, lives)
+		FULL JOIN (SELECT * FROM consents WHERE user_id = $1::text) AS t ON t.client_id = g.client_id
+		JOIN clients c ON c.id = coalesce(t.client_id, g.client_id)
+		WHERE t.client_id IS NOT NULL OR g.lives
+		ORDER BY used_at DESC, c.id`
+
+	listActivity = `SELECT ` + activityColumns + ` FROM activity
+		WHERE user_id = $1::text AND at < $2::timestamptz ORDER BY at DESC, id DESC LIMIT $3::bigint`
+)
 
 // FindLink implements [storage.Store].
 func (db *DB) FindLink(ctx context.Context, token storage.Hash, now time.Time) (storage.Link, *storage.User, error) {
-	return storage.Link{}, nil, errors.ErrUnsupported
+	l, u, err := db.link(ctx, findLink, hash(token), instant(now))
+	return l, u, doing("find link", err)
 }
 
-// CountLinkAttempt implements [storage.Store].
+// CountLinkAttempt implements [storage.Store]. A lost answer makes it count twice,
+// which errs on the side of the lock.
 func (db *DB) CountLinkAttempt(ctx context.Context, id string, now time.Time) (storage.Link, *storage.User, error) {
-	return storage.Link{}, nil, errors.ErrUnsupported
+	l, u, err := db.link(ctx, countLinkAttempt, id, instant(now))
+	return l, u, doing("count attempt at link", err)
+}
+
+func (db *DB) link(ctx context.Context, query string, args ...any) (storage.Link, *storage.User, error) {
+	var l storage.Link
+	var u storage.User
+	err := db.find(ctx, func() []any {
+		l, u = storage.Link{}, storage.User{}
+		return slices.Concat(linkFields(&l), userFields(&u))
+	}, query, args...)
+	if err != nil {
+		return storage.Link{}, nil, err
+	}
+	if u.ID == "" {
+		return l, nil, nil
+	}
+	return l, &u, nil
 }
 
 // ListSessions implements [storage.Store].
 func (db *DB) ListSessions(ctx context.Context, userID string, now time.Time) ([]storage.Session, error) {
-	return nil, errors.ErrUnsupported
+	all, err := list(ctx, db, func(s *storage.Session) []any {
+		return append(sessionFields(s), (*instant)(&s.LastSeenAt))
+	}, listSessions, userID, instant(now))
+	return all, doing("list sessions", err)
 }
 
 // ListConnections implements [storage.Store].
 func (db *DB) ListConnections(ctx context.Context, userID string, now time.Time) ([]storage.Connection, error) {
-	return nil, errors.ErrUnsupported
+	all, err := list(ctx, db, func(c *storage.Connection) []any {
+		return append(clientFields(&c.Client), &c.Scopes, (*instant)(&c.Since), (*instant)(&c.LastUsedAt))
+	}, listConnections, userID, instant(now))
+	return all, doing("list connections", err)
 }
 
 // Disconnect implements [storage.Store].
 func (db *DB) Disconnect(ctx context.Context, userID, clientID string, at time.Time) error {
-	return errors.ErrUnsupported
+	return doing("disconnect", db.send(ctx, func(b *pgx.Batch) {
+		b.Queue(`DELETE FROM consents WHERE user_id = $1::text AND client_id = $2::text`, userID, clientID)
+		b.Queue(`UPDATE grants SET revoked_at = $3::timestamptz
+			WHERE user_id = $1::text AND client_id = $2::text AND revoked_at IS NULL`,
+			userID, clientID, instant(at))
+	}))
 }
 
 // ListActivity implements [storage.Store].
 func (db *DB) ListActivity(ctx context.Context, userID string, before time.Time, limit int) ([]storage.Activity, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// TakeMails implements [storage.Store].
-func (db *DB) TakeMails(ctx context.Context, now, leaseUntil time.Time, limit int) ([]storage.Mail, time.Time, error) {
-	return nil, time.Time{}, errors.ErrUnsupported
-}
-
-// DeleteMail implements [storage.Store].
-func (db *DB) DeleteMail(ctx context.Context, id string) error { return errors.ErrUnsupported }
-
-// PostponeMail implements [storage.Store].
-func (db *DB) PostponeMail(ctx context.Context, id string, until time.Time) error {
-	return errors.ErrUnsupported
+	all, err := list(ctx, db, activityFields, listActivity, userID, instant(before), limit)
+	return all, doing("list activity", err)
 }

@@ -55,6 +55,9 @@ func (db *DB) DeleteExpired(ctx context.Context, now time.Time, limit int) (int,
 	return deleted, nil
 }
 
+// activityLifetime is [storage.ActivityLifetime] as an interval.
+const activityLifetime = `4320 hours`
+
 var expired = []string{ //nolint:gochecknoglobals // a constant
 	// A grant can have thousands of used refresh tokens: they go before it.
 	`DELETE FROM refresh_tokens WHERE hash = ANY (ARRAY(
@@ -89,6 +92,18 @@ var expired = []string{ //nolint:gochecknoglobals // a constant
 		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
 	`DELETE FROM revoked_tokens WHERE jti = ANY (ARRAY(
 		SELECT jti FROM revoked_tokens WHERE expires_at <= $1::timestamptz
+		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
+	`DELETE FROM links WHERE hash = ANY (ARRAY(
+		SELECT hash FROM links WHERE expires_at <= $1::timestamptz
+		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
+	`DELETE FROM mails WHERE id = ANY (ARRAY(
+		SELECT id FROM mails WHERE expires_at <= $1::timestamptz
+		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
+	`DELETE FROM activity WHERE id = ANY (ARRAY(
+		SELECT id FROM activity WHERE at <= $1::timestamptz - interval '` + activityLifetime + `'
+		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
+	`DELETE FROM users WHERE id = ANY (ARRAY(
+		SELECT id FROM users WHERE deletes_at <= $1::timestamptz
 		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
 	`DELETE FROM attempts WHERE key = ANY (ARRAY(
 		SELECT key FROM attempts WHERE expires_at <= $1::timestamptz

@@ -17,21 +17,24 @@ func clientFields(c *storage.Client) []any {
 
 // All of a user may be NULL, for a grant may have none.
 const userColumns = `u.id, u.identifiers, u.password_hash, u.pairwise_salt,
-	coalesce(u.claims, '{}'), u.disabled_at, u.created_at, u.updated_at`
+	coalesce(u.claims, '{}'), coalesce(u.preferences, '{}'),
+	u.disabled_at, u.deletes_at, u.created_at, u.updated_at`
 
 func userFields(u *storage.User) []any {
 	return []any{
-		(*text)(&u.ID), &u.Identifiers, (*text)(&u.PasswordHash), &u.PairwiseSalt, &u.Claims,
-		(*instant)(&u.DisabledAt), (*instant)(&u.CreatedAt), (*instant)(&u.UpdatedAt),
+		(*text)(&u.ID), &u.Identifiers, (*text)(&u.PasswordHash), &u.PairwiseSalt, &u.Claims, &u.Preferences,
+		(*instant)(&u.DisabledAt), (*instant)(&u.DeletesAt), (*instant)(&u.CreatedAt), (*instant)(&u.UpdatedAt),
 	}
 }
 
 const sessionColumns = `t.id, t.hash, t.user_id, t.auth_time, t.amr,
+	t.remembered, t.user_agent, t.network,
 	t.created_at, t.expires_at, t.ended_at`
 
 func sessionFields(s *storage.Session) []any {
 	return []any{
 		&s.ID, (*hash)(&s.Hash), &s.UserID, (*instant)(&s.AuthTime), &s.AMR,
+		&s.Remembered, &s.UserAgent, &s.Network,
 		(*instant)(&s.CreatedAt), (*instant)(&s.ExpiresAt), (*instant)(&s.EndedAt),
 	}
 }
@@ -94,7 +97,40 @@ func keyFields(k *storage.SigningKey) []any {
 	}
 }
 
-const noticeColumns = `n.id, n.client_id, n.sid, n.subject, n.created_at, n.attempts`
+const linkColumns = `t.id, t.hash, t.code_hash, t.purpose, t.user_id, t.email, t.sealed_data,
+	t.attempts, t.created_at, t.expires_at, t.used_at`
+
+func linkFields(l *storage.Link) []any {
+	return []any{
+		&l.ID, (*hash)(&l.Hash), (*hash)(&l.CodeHash), &l.Purpose, (*text)(&l.UserID), &l.Email,
+		&l.SealedData, &l.Attempts,
+		(*instant)(&l.CreatedAt), (*instant)(&l.ExpiresAt), (*instant)(&l.UsedAt),
+	}
+}
+
+const activityColumns = `id, user_id, at, event, client_id, network, user_agent`
+
+func activityFields(a *storage.Activity) []any {
+	return []any{&a.ID, &a.UserID, (*instant)(&a.At), &a.Event, &a.ClientID, &a.Network, &a.UserAgent}
+}
+
+// All of a notice and of a mail may be NULL, see take.
+const noticeColumns = `n.id, n.client_id, n.sid, n.subject, n.created_at, coalesce(n.attempts, 0)`
+
+func noticeFields(n *storage.LogoutNotice) []any {
+	return []any{
+		(*text)(&n.ID), (*text)(&n.ClientID), (*text)(&n.SID), (*text)(&n.Subject),
+		(*instant)(&n.CreatedAt), &n.Attempts,
+	}
+}
+
+const mailColumns = `n.id, n.sealed, n.created_at, n.expires_at, coalesce(n.attempts, 0)`
+
+func mailFields(m *storage.Mail) []any {
+	return []any{
+		(*text)(&m.ID), &m.Sealed, (*instant)(&m.CreatedAt), (*instant)(&m.ExpiresAt), &m.Attempts,
+	}
+}
 
 const initialColumns = `id, hash, remaining, created_at, expires_at`
 

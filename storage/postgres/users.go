@@ -69,6 +69,8 @@ const (
 	// signsOut has a row when the user exists, and must sign in again.
 	signsOut = `SELECT FROM users WHERE id = @id::text
 		AND (password_hash <> @password_hash::text OR @disabled_at::timestamptz IS NOT NULL)`
+	// redirects has a row when, moreover, what was mailed is for somebody else.
+	redirects = signsOut + ` OR id = @id::text AND identifiers <> @identifiers::text[]`
 )
 
 // saveUser is what follows in the same transaction. An identifier that another user
@@ -76,6 +78,7 @@ const (
 var saveUser = []string{ //nolint:gochecknoglobals // a constant
 	`UPDATE grants SET revoked_at = @at::timestamptz
 		WHERE user_id = @id::text AND revoked_at IS NULL AND EXISTS (` + signsOut + `)`,
+	`DELETE FROM links WHERE user_id = @id::text AND EXISTS (` + redirects + `)`,
 	`INSERT INTO users (id, identifiers, password_hash, claims, disabled_at, created_at, updated_at)
 		VALUES (@id::text, @identifiers::text[], @password_hash::text, @claims::jsonb,
 			@disabled_at::timestamptz, @created_at::timestamptz, @updated_at::timestamptz)

@@ -19,10 +19,14 @@ func (db *DB) Apply(ctx context.Context, w storage.Write) error {
 }
 
 func apply(t *tx, w storage.Write) error {
+	if again, err := changed(t, w); again || err != nil {
+		return err
+	}
 	steps := []func(*tx, storage.Write) error{
-		useAssertion, redeem, rotate, stillVerified, createSession, addSessionClient,
+		useAssertion, redeem, rotate, stillVerified, useLink, useTOTP, useRecoveryCode, usePasskey,
+		createUser, change, createSession, addSessionClient,
 		createGrant, createCode, createRefresh, createAccess,
-		addConsent, keepClient, takeBackAttempt,
+		addConsent, keepClient, addLinks, addMails, addActivity, takeBackAttempt,
 	}
 	for _, step := range steps {
 		if err := step(t, w); err != nil {
@@ -87,6 +91,48 @@ func stillVerified(t *tx, w storage.Write) error {
 	return err
 }
 
+func useLink(t *tx, w storage.Write) error {
+	if w.UseLink == nil {
+		return nil
+	}
+	return guard(t, storage.ErrSpent, `
+		UPDATE links SET used_at = ?2, used_by = ?3
+		WHERE hash = ?1 AND expires_at > ?2 AND (used_at IS NULL OR used_by = ?3)
+			AND NOT EXISTS (SELECT 1 FROM users WHERE users.id = user_id AND disabled_at IS NOT NULL)`,
+		hash(w.UseLink.Hash), micros(w.Now), w.Key)
+}
+
+func useTOTP(t *tx, w storage.Write) error {
+	if w.UseTOTP == nil {
+		return nil
+	}
+	return guard(t, storage.ErrSpent, `
+		UPDATE totps SET last_step = ?2, used_by = ?3
+		WHERE user_id = ?1 AND (last_step < ?2 OR last_step = ?2 AND used_by = ?3)`,
+		w.UseTOTP.UserID, w.UseTOTP.Step, w.Key)
+}
+
+func useRecoveryCode(t *tx, w storage.Write) error {
+	c := w.UseRecoveryCode
+	if c == nil {
+		return nil
+	}
+	return guard(t, storage.ErrSpent, `
+		UPDATE recovery_codes SET used_at = ?3, used_by = ?4
+		WHERE user_id = ?1 AND hash = ?2 AND (used_at IS NULL OR used_by = ?4)`,
+		c.UserID, hash(c.Hash), micros(w.Now), w.Key)
+}
+
+func usePasskey(t *tx, w storage.Write) error {
+	p := w.UsePasskey
+	if p == nil {
+		return nil
+	}
+	return guard(t, storage.ErrSpent, `
+		UPDATE passkeys SET sign_count = max(sign_count, ?), backed_up = ?, last_used_at = ? WHERE id = ?`,
+		p.SignCount, p.BackedUp, micros(w.Now), blob(p.ID))
+}
+
 func createGrant(t *tx, w storage.Write) error {
 	g := w.Grant
 	if g == nil {
@@ -146,14 +192,19 @@ func createSession(t *tx, w storage.Write) error {
 		return nil
 	}
 	return guard(t, storage.ErrSpent, `
-		INSERT INTO sessions (id, hash, user_id, auth_time, amr, created_at, expires_at, ended_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
+		INSERT INTO sessions (id, hash, user_id, auth_time, amr, remembered, user_agent, network,
+			created_at, expires_at, ended_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
 			hash = iif(auth_time > excluded.auth_time, hash, excluded.hash),
 			amr = iif(auth_time > excluded.auth_time, amr, excluded.amr),
+			remembered = iif(auth_time > excluded.auth_time, remembered, excluded.remembered),
+			user_agent = iif(auth_time > excluded.auth_time, user_agent, excluded.user_agent),
+			network = iif(auth_time > excluded.auth_time, network, excluded.network),
 			expires_at = iif(auth_time > excluded.auth_time, expires_at, excluded.expires_at),
 			auth_time = max(auth_time, excluded.auth_time)
 		WHERE ended_at IS NULL AND user_id = excluded.user_id`,
 		s.ID, hash(s.Hash), s.UserID, micros(s.AuthTime), list(s.AMR),
+		s.Remembered, s.UserAgent, s.Network,
 		micros(s.CreatedAt), micros(s.ExpiresAt), micros(s.EndedAt))
 }
 
@@ -184,13 +235,52 @@ func addConsent(t *tx, w storage.Write) error {
 	}
 	scopes := slices.Compact(slices.Sorted(slices.Values(c.Scopes)))
 	_, err := t.exec(`
-		INSERT INTO consents (user_id, client_id, scopes, granted_at) VALUES (?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET granted_at = excluded.granted_at, scopes = (
+		INSERT INTO consents (user_id, client_id, scopes, created_at, granted_at) VALUES (?1, ?2, ?3, ?4, ?4)
+		ON CONFLICT DO UPDATE SET created_at = coalesce(created_at, granted_at),
+			granted_at = excluded.granted_at, scopes = (
 			SELECT json_group_array(value) FROM (
 				SELECT value FROM json_each(consents.scopes) UNION
 				SELECT value FROM json_each(excluded.scopes) ORDER BY value))`,
 		c.UserID, c.ClientID, list(scopes), micros(c.GrantedAt))
 	return err
+}
+
+func addLinks(t *tx, w storage.Write) error {
+	for _, l := range w.Links {
+		if _, err := t.exec(`
+			INSERT INTO links (`+linkColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (hash) DO NOTHING`,
+			l.ID, hash(l.Hash), hash(l.CodeHash), l.Purpose, text(l.UserID), l.Email,
+			blob(l.SealedData), l.Attempts,
+			micros(l.CreatedAt), micros(l.ExpiresAt), micros(l.UsedAt)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func addMails(t *tx, w storage.Write) error {
+	for _, m := range w.Mails {
+		if _, err := t.exec(`
+			INSERT INTO mails (id, sealed, created_at, expires_at, next_at) VALUES (?1, ?2, ?3, ?4, ?3)
+			ON CONFLICT (id) DO NOTHING`,
+			m.ID, blob(m.Sealed), micros(m.CreatedAt), micros(m.ExpiresAt)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func addActivity(t *tx, w storage.Write) error {
+	for _, a := range w.Activity {
+		if _, err := t.exec(`
+			INSERT INTO activity (`+activityColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (id) DO NOTHING`,
+			a.ID, a.UserID, micros(a.At), a.Event, a.ClientID, a.Network, a.UserAgent); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func takeBackAttempt(t *tx, w storage.Write) error {

@@ -21,6 +21,9 @@ func (db *DB) CountAttempt(ctx context.Context, a storage.Attempt) (storage.Atte
 		state, err = db.Read(ctx, storage.Wanted{Sessions: a.Sessions, Now: a.Now, ConsentFor: a.ConsentFor})
 		s.Sessions = state.Sessions
 	}
+	if err == nil && s.User != nil {
+		s.Factors, err = db.FindFactors(ctx, s.User.ID)
+	}
 	if err != nil {
 		return storage.AttemptState{}, fmt.Errorf("count sign-in attempt: %w", err)
 	}
@@ -29,7 +32,8 @@ func (db *DB) CountAttempt(ctx context.Context, a storage.Attempt) (storage.Atte
 
 func countAttempt(t *tx, a storage.Attempt) (s storage.AttemptState, err error) {
 	var u storage.User
-	found, err := t.find(findUserByIdentifier, []any{a.Identifier}, userFields(&u))
+	query, name := userOf(a)
+	found, err := t.find(query, []any{name}, userFields(&u))
 	if err != nil {
 		return s, err
 	}
@@ -47,6 +51,18 @@ func countAttempt(t *tx, a storage.Attempt) (s storage.AttemptState, err error) 
 		_, err = t.find(findConsent, []any{u.ID, a.ConsentFor}, []any{(*list)(&s.Consent)})
 	}
 	return s, err
+}
+
+// userOf is how the user is found whom the attempt is at.
+func userOf(a storage.Attempt) (query string, name any) {
+	switch {
+	case a.UserID != "":
+		return findUser, a.UserID
+	case a.Passkey != nil:
+		return findUserByPasskey, a.Passkey
+	default:
+		return findUserByIdentifier, a.Identifier
+	}
 }
 
 // count adds one to the counter, which starts anew when its window is over.

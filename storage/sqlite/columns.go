@@ -110,6 +110,14 @@ func (l *list) Scan(v any) error {
 	return document{(*[]string)(l)}.Scan(v)
 }
 
+// blob returns bytes for a column that is never NULL.
+func blob(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
 // document is a value as JSON.
 type document struct{ v any }
 

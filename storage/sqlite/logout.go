@@ -70,10 +70,10 @@ func endSession(t *tx, id string, at time.Time) (ended bool, err error) {
 	return true, err
 }
 
-// endSessionsOf ends all sessions of the user.
-func endSessionsOf(t *tx, userID string, at time.Time) error {
+// endSessionsOf ends all sessions of the user but the one to keep, if any.
+func endSessionsOf(t *tx, userID, keep string, at time.Time) error {
 	var ids []string
-	err := t.list(`SELECT id FROM sessions WHERE user_id = ? AND ended_at IS NULL`, []any{userID},
+	err := t.list(`SELECT id FROM sessions WHERE user_id = ? AND id <> ? AND ended_at IS NULL`, []any{userID, keep},
 		func() []any {
 			ids = append(ids, "")
 			return []any{&ids[len(ids)-1]}
@@ -103,61 +103,4 @@ func (db *DB) FindSessionClient(ctx context.Context, sid string) (storage.Sessio
 		return storage.SessionClient{}, storage.Session{}, fmt.Errorf("find session client: %w", err)
 	}
 	return c, s, nil
-}
-
-// TakeLogoutNotices implements [storage.Store].
-func (db *DB) TakeLogoutNotices(
-	ctx context.Context, now, leaseUntil time.Time, limit int,
-) (taken []storage.LogoutNotice, next time.Time, err error) {
-	err = db.write(ctx, func(t *tx) (err error) {
-		taken, next, err = takeNotices(t, now, leaseUntil, limit)
-		return err
-	})
-	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("take logout notices: %w", err)
-	}
-	return taken, next, nil
-}
-
-// takeNotices looks at one notice more than it takes: that is the next.
-func takeNotices(
-	t *tx, now, leaseUntil time.Time, limit int,
-) (taken []storage.LogoutNotice, next time.Time, err error) {
-	var due []time.Time
-	err = t.list(`SELECT `+noticeColumns+`, next_at FROM logout_notices
-		WHERE expires_at > ? ORDER BY next_at, id LIMIT ?`,
-		[]any{micros(now), limit + 1}, func() []any {
-			taken, due = append(taken, storage.LogoutNotice{}), append(due, time.Time{})
-			return append(noticeFields(&taken[len(taken)-1]), (*micros)(&due[len(due)-1]))
-		})
-	if err != nil {
-		return nil, next, err
-	}
-	n := 0
-	for n < len(due) && n < limit && !due[n].After(now) {
-		if _, err := t.exec(`UPDATE logout_notices SET next_at = ? WHERE id = ?`,
-			micros(leaseUntil), taken[n].ID); err != nil {
-			return nil, next, err
-		}
-		n++
-	}
-	if n < len(due) {
-		next = due[n]
-	}
-	return taken[:n], next, nil
-}
-
-// DeleteLogoutNotice implements [storage.Store].
-func (db *DB) DeleteLogoutNotice(ctx context.Context, id string) error {
-	return db.run(ctx, "delete logout notice", statement{
-		`DELETE FROM logout_notices WHERE id = ?`, []any{id},
-	})
-}
-
-// PostponeLogoutNotice implements [storage.Store].
-func (db *DB) PostponeLogoutNotice(ctx context.Context, id string, until time.Time) error {
-	return db.run(ctx, "postpone logout notice", statement{
-		`UPDATE logout_notices SET next_at = ?, attempts = attempts + 1 WHERE id = ?`,
-		[]any{micros(until), id},
-	})
 }

@@ -54,6 +54,9 @@ func (db *DB) DeleteExpired(ctx context.Context, now time.Time, limit int) (int,
 	return deleted, nil
 }
 
+// activityLifetime is [storage.ActivityLifetime] in microseconds.
+const activityLifetime = `15552000000000`
+
 var expired = []string{ //nolint:gochecknoglobals // a constant
 	// A grant can have thousands of used refresh tokens: they go before it.
 	`DELETE FROM refresh_tokens WHERE hash IN (
@@ -79,6 +82,14 @@ var expired = []string{ //nolint:gochecknoglobals // a constant
 		SELECT client_id, jti FROM assertions WHERE expires_at <= ? LIMIT ?)`,
 	`DELETE FROM revoked_tokens WHERE jti IN (
 		SELECT jti FROM revoked_tokens WHERE expires_at <= ? LIMIT ?)`,
+	`DELETE FROM links WHERE hash IN (
+		SELECT hash FROM links WHERE expires_at <= ? LIMIT ?)`,
+	`DELETE FROM mails WHERE id IN (
+		SELECT id FROM mails WHERE expires_at <= ? LIMIT ?)`,
+	`DELETE FROM activity WHERE id IN (
+		SELECT id FROM activity WHERE at <= ? - ` + activityLifetime + ` LIMIT ?)`,
+	`DELETE FROM users WHERE id IN (
+		SELECT id FROM users WHERE deletes_at <= ? LIMIT ?)`,
 	`DELETE FROM attempts WHERE key IN (
 		SELECT key FROM attempts WHERE expires_at <= ? LIMIT ?)`,
 }

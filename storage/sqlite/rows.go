@@ -16,23 +16,25 @@ func clientFields(c *storage.Client) []any {
 	}
 }
 
-const userColumns = `users.id, identifiers, password_hash, pairwise_salt, claims, disabled_at,
-	users.created_at, updated_at`
+const userColumns = `users.id, identifiers, password_hash, pairwise_salt, claims, preferences,
+	disabled_at, deletes_at, users.created_at, updated_at`
 
 func userFields(u *storage.User) []any {
 	return []any{
 		&u.ID, (*list)(&u.Identifiers), &u.PasswordHash, &u.PairwiseSalt,
-		document{&u.Claims},
-		(*micros)(&u.DisabledAt), (*micros)(&u.CreatedAt), (*micros)(&u.UpdatedAt),
+		document{&u.Claims}, document{&u.Preferences},
+		(*micros)(&u.DisabledAt), (*micros)(&u.DeletesAt), (*micros)(&u.CreatedAt), (*micros)(&u.UpdatedAt),
 	}
 }
 
 const sessionColumns = `sessions.id, hash, user_id, auth_time, amr,
+	remembered, user_agent, network,
 	sessions.created_at, expires_at, ended_at`
 
 func sessionFields(s *storage.Session) []any {
 	return []any{
 		&s.ID, (*hash)(&s.Hash), &s.UserID, (*micros)(&s.AuthTime), (*list)(&s.AMR),
+		&s.Remembered, &s.UserAgent, &s.Network,
 		(*micros)(&s.CreatedAt), (*micros)(&s.ExpiresAt), (*micros)(&s.EndedAt),
 	}
 }
@@ -97,6 +99,45 @@ const noticeColumns = `id, client_id, sid, subject, created_at, attempts`
 
 func noticeFields(n *storage.LogoutNotice) []any {
 	return []any{&n.ID, &n.ClientID, &n.SID, &n.Subject, (*micros)(&n.CreatedAt), &n.Attempts}
+}
+
+const mailColumns = `id, sealed, created_at, expires_at, attempts`
+
+func mailFields(m *storage.Mail) []any {
+	return []any{&m.ID, &m.Sealed, (*micros)(&m.CreatedAt), (*micros)(&m.ExpiresAt), &m.Attempts}
+}
+
+const linkColumns = `id, hash, code_hash, purpose, user_id, email, sealed_data,
+	attempts, created_at, expires_at, used_at`
+
+func linkFields(l *storage.Link) []any {
+	return []any{
+		&l.ID, (*hash)(&l.Hash), (*hash)(&l.CodeHash), &l.Purpose, (*text)(&l.UserID), &l.Email,
+		&l.SealedData, &l.Attempts,
+		(*micros)(&l.CreatedAt), (*micros)(&l.ExpiresAt), (*micros)(&l.UsedAt),
+	}
+}
+
+const totpColumns = `user_id, sealed_secret, last_step, created_at`
+
+func totpFields(t *storage.TOTP) []any {
+	return []any{&t.UserID, &t.SealedSecret, &t.LastStep, (*micros)(&t.CreatedAt)}
+}
+
+const passkeyColumns = `id, user_id, name, public_key, aaguid, transports, sign_count,
+	backup_eligible, backed_up, created_at, last_used_at`
+
+func passkeyFields(p *storage.Passkey) []any {
+	return []any{
+		&p.ID, &p.UserID, &p.Name, &p.PublicKey, &p.AAGUID, (*list)(&p.Transports), &p.SignCount,
+		&p.BackupEligible, &p.BackedUp, (*micros)(&p.CreatedAt), (*micros)(&p.LastUsedAt),
+	}
+}
+
+const activityColumns = `id, user_id, at, event, client_id, network, user_agent`
+
+func activityFields(a *storage.Activity) []any {
+	return []any{&a.ID, &a.UserID, (*micros)(&a.At), &a.Event, &a.ClientID, &a.Network, &a.UserAgent}
 }
 
 const initialColumns = `id, hash, remaining, created_at, expires_at`

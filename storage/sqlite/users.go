@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatelodge/gatelodge/storage"
@@ -64,10 +65,17 @@ func saveUser(t *tx, u storage.User) error {
 	if err := upsertUser(t, u); err != nil {
 		return err
 	}
-	if existed && (old.PasswordHash != u.PasswordHash || !u.DisabledAt.IsZero()) {
-		return signOut(t, u)
+	switch {
+	case !existed:
+		return nil
+	case old.PasswordHash != u.PasswordHash || !u.DisabledAt.IsZero():
+		if err := signOut(t, u.ID, "", u.UpdatedAt); err != nil {
+			return err
+		}
+	case slices.Equal(old.Identifiers, u.Identifiers):
+		return nil
 	}
-	return nil
+	return deleteLinks(t, u.ID, storage.Hash{})
 }
 
 func upsertUser(t *tx, u storage.User) error {
@@ -83,22 +91,32 @@ func upsertUser(t *tx, u storage.User) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.exec(`DELETE FROM user_identifiers WHERE user_id = ?`, u.ID); err != nil {
+	return replaceIdentifiers(t, u.ID, u.Identifiers)
+}
+
+func replaceIdentifiers(t *tx, userID string, identifiers []string) error {
+	if _, err := t.exec(`DELETE FROM user_identifiers WHERE user_id = ?`, userID); err != nil {
 		return err
 	}
-	_, err = t.exec(`
+	_, err := t.exec(`
 		INSERT INTO user_identifiers (identifier, user_id) SELECT DISTINCT value, ? FROM json_each(?)`,
-		u.ID, list(u.Identifiers))
+		userID, list(identifiers))
 	return err
 }
 
-// signOut ends all sessions and grants of the user.
-func signOut(t *tx, u storage.User) error {
-	if err := endSessionsOf(t, u.ID, u.UpdatedAt); err != nil {
+// signOut ends all sessions of the user but the one to keep, if any, and all grants.
+func signOut(t *tx, userID, keep string, at time.Time) error {
+	if err := endSessionsOf(t, userID, keep, at); err != nil {
 		return err
 	}
 	_, err := t.exec(`UPDATE grants SET revoked_at = ? WHERE user_id = ? AND revoked_at IS NULL`,
-		micros(u.UpdatedAt), u.ID)
+		micros(at), userID)
+	return err
+}
+
+// deleteLinks deletes all links of the user but the one that is being used, if any.
+func deleteLinks(t *tx, userID string, used storage.Hash) error {
+	_, err := t.exec(`DELETE FROM links WHERE user_id = ? AND hash IS NOT ?`, userID, hash(used))
 	return err
 }
 
@@ -113,7 +131,7 @@ func (db *DB) ReplacePasswordHash(ctx context.Context, userID, old, replacement 
 // DeleteUser implements [storage.Store].
 func (db *DB) DeleteUser(ctx context.Context, id string, at time.Time) error {
 	err := db.write(ctx, func(t *tx) error {
-		if err := endSessionsOf(t, id, at); err != nil {
+		if err := endSessionsOf(t, id, "", at); err != nil {
 			return err
 		}
 		return guard(t, storage.ErrNotFound, `DELETE FROM users WHERE id = ?`, id)
