@@ -87,6 +87,8 @@ type view struct {
 	Page       Page
 	Name, Host string
 	Lang, Dir  string
+	// Theme is light or dark, "" for the device's.
+	Theme string
 
 	texts *Texts
 }
@@ -112,7 +114,9 @@ func (p *Pages) execute(v view) (*bytes.Buffer, error) {
 // fails to execute, nothing has been sent.
 func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, page Page) error {
 	texts := p.negotiate(r, uiLocales(page))
-	body, err := p.execute(p.view(texts, page))
+	v := p.view(texts, page)
+	v.Theme = p.theme(r)
+	body, err := p.execute(v)
 	if err != nil {
 		return err
 	}

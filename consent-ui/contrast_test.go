@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // WCAG 2.2 SC 1.4.3 (text, 4.5:1) and SC 1.4.11 (the borders of controls and
@@ -31,7 +33,10 @@ func TestColoursContrast(t *testing.T) {
 			{"primary-foreground", "primary", 4.5},
 			{"primary-foreground", "primary-hover", 4.5},
 			{"destructive", "destructive-muted", 4.5},
-			{"destructive", "card", 3},
+			{"destructive", "card", 4.5},
+			{"card", "destructive", 4.5},
+			{"success", "success-muted", 4.5},
+			{"foreground", "success-muted", 4.5},
 			{"input", "card", 3},
 			{"input", "muted", 3},
 			{"ring", "card", 3},
@@ -43,6 +48,22 @@ func TestColoursContrast(t *testing.T) {
 				t.Errorf("%s: %s on %s is %.2f:1, want %.1f:1", theme, pair.on, pair.over, got, pair.least)
 			}
 		}
+	}
+}
+
+// Who chooses dark gets the same dark as who has a dark device.
+func TestChosenDarkIsTheDevicesDark(t *testing.T) {
+	t.Parallel()
+	css, err := files.ReadFile("static/style.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(css), "@media (prefers-color-scheme: dark)")
+	device, rest, _ := strings.Cut(rest, "\n}\n")
+	_, rest, _ = strings.Cut(rest, `:root[data-theme="dark"] {`)
+	chosen, _, _ := strings.Cut(rest, "\n}\n")
+	if diff := cmp.Diff(tokensOf(device), tokensOf(chosen)); diff != "" || len(tokensOf(chosen)) == 0 {
+		t.Errorf("(-device +chosen):\n%s", diff)
 	}
 }
 

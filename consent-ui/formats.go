@@ -112,17 +112,20 @@ func (t *Texts) Span(d time.Duration) (string, error) {
 	}
 }
 
-// element is a time for machines too.
-func element(at time.Time, text string) template.HTML {
-	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s</time>`, //nolint:gosec // both parts are escaped
-		at.UTC().Format(time.RFC3339), template.HTMLEscapeString(text)))
+// element is a time for machines too. A script shows local ones in the zone of the
+// device.
+func element(at time.Time, text, attribute string) template.HTML {
+	return template.HTML(fmt.Sprintf(`<time datetime="%s"%s>%s</time>`, //nolint:gosec // all parts are ours or escaped
+		at.UTC().Format(time.RFC3339), attribute, template.HTMLEscapeString(text)))
 }
 
-func (t *Texts) dateElement(at time.Time) template.HTML { return element(at, t.Date(at)) }
+func (t *Texts) dateElement(at time.Time) template.HTML { return element(at, t.Date(at), "") }
 
-func (t *Texts) dateTimeElement(at time.Time) template.HTML { return element(at, t.DateTime(at)) }
+func (t *Texts) dateTimeElement(at time.Time) template.HTML {
+	return element(at, t.DateTime(at), " data-local")
+}
 
 func (t *Texts) agoElement(at, now time.Time) (template.HTML, error) {
 	text, err := t.Ago(at, now)
-	return element(at, text), err
+	return element(at, text, ""), err
 }

@@ -57,4 +57,35 @@
       }
     });
   });
+
+  // Copy and print what is to be kept.
+  function copy(element) {
+    if (navigator.clipboard) {
+      return navigator.clipboard.writeText(element.innerText);
+    }
+    window.getSelection().selectAllChildren(element);
+    return document.execCommand("copy");
+  }
+  each("[data-copy]", document, function (button) {
+    button.removeAttribute("hidden");
+    button.addEventListener("click", function () {
+      copy(document.getElementById(button.getAttribute("data-copy")));
+      button.textContent = button.getAttribute("data-done");
+    });
+  });
+  each("[data-print]", document, function (button) {
+    button.removeAttribute("hidden");
+    button.addEventListener("click", function () {
+      window.print();
+    });
+  });
+
+  // Times are in UTC, for want of knowing better, which the device does.
+  each("time[data-local]", document, function (time) {
+    var at = new Date(time.getAttribute("datetime"));
+    time.title = time.textContent;
+    time.textContent = at.toLocaleString(document.documentElement.lang, {
+      day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit"
+    });
+  });
 })();
