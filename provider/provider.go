@@ -159,7 +159,7 @@ func (s *shared) authorize() *authorize.Handler {
 		SessionLifetime: s.Config.Lifetimes.Session,
 	}
 	if s.Config.Accounts.SignUp {
-		h.Registrar = &account.Registrar{Store: s.Store, Hasher: s.Hasher, Now: s.Now}
+		h.Registrar = &account.Registrar{Store: s.Store, Hasher: s.Hasher, Passwords: PasswordPolicy(s.Config), Now: s.Now}
 	}
 	return h
 }
@@ -189,6 +189,11 @@ func ClientPolicy(c *config.Config) client.Policy {
 		HTTP:     c.Outbound.HTTP,
 		Loopback: slices.ContainsFunc(c.Outbound.Allow, loopback),
 	}
+}
+
+// PasswordPolicy is which passwords the settings let people choose.
+func PasswordPolicy(c *config.Config) account.Policy {
+	return account.Policy{MinLength: c.Accounts.MinPassword, Product: []string{c.Issuer}}
 }
 
 func engineConfig(c *config.Config) engine.Config {

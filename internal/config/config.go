@@ -112,6 +112,9 @@ type Grants struct {
 type Accounts struct {
 	// SignUp lets everybody make an account.
 	SignUp bool `yaml:"sign_up"`
+	// MinPassword is how many characters a password has at least that somebody
+	// chooses from now on.
+	MinPassword int `yaml:"min_password"`
 }
 
 // Registration is dynamic client registration, RFC 7591.
@@ -163,6 +166,7 @@ func Default() *Config {
 		Keys:         Keys{Algorithms: []string{"RS256", "ES256", "PS256", "EdDSA"}, RotateEvery: 90 * day},
 		Password:     Password{MemoryKiB: 19 * 1024, Time: 2, Threads: 1},
 		Grants:       Grants{Implicit: true},
+		Accounts:     Accounts{MinPassword: 8},
 		Registration: Registration{Policy: "closed", PerNetwork: 20, Unused: 7 * day},
 		Outbound:     Outbound{Allow: []netip.Prefix{}},
 		Log:          Log{Level: slog.LevelInfo},
