@@ -122,7 +122,7 @@ func share(d Deps) (*shared, error) {
 			Store: d.Store, Hasher: d.Hasher, Limits: account.DefaultLimits(), Now: d.Now,
 		},
 		cookies: &session.Cookies{
-			Secure: location.Scheme == "https", Key: d.Secrets.For("device cookie"), Now: d.Now,
+			Secure: location.Scheme == "https", Kept: d.Config.Lifetimes.Session, Key: d.Secrets.For("device cookie"), Now: d.Now,
 		},
 	}
 	if s.pages, err = consentui.New(consentui.Options{Issuer: location, Name: "Gatelodge", Language: "en"}); err != nil {
@@ -156,7 +156,7 @@ func (s *shared) authorize() *authorize.Handler {
 		Cookies: s.cookies, Pages: s.pages, Network: s.network, Dev: s.Dev, Now: s.Now,
 		Pending:         s.Secrets.For("pending authorization requests"),
 		PendingLifetime: s.Config.Lifetimes.Request,
-		SessionLifetime: s.Config.Lifetimes.Session,
+		SessionLifetime: s.Config.Lifetimes.Session, BrowserSessionLifetime: s.Config.Lifetimes.BrowserSession,
 	}
 	if s.Config.Accounts.SignUp {
 		h.Registrar = &account.Registrar{Store: s.Store, Hasher: s.Hasher, Passwords: PasswordPolicy(s.Config), Now: s.Now}

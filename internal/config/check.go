@@ -118,6 +118,7 @@ func (c *Config) checkLifetimes() {
 	c.checkLifetime("refresh_token", l.RefreshToken)
 	c.checkLifetime("grant", l.Grant)
 	c.checkLifetime("session", l.Session)
+	c.checkLifetime("browser_session", l.BrowserSession)
 	c.checkLifetime("request", l.Request)
 	// RFC 6749 §4.1.2.
 	c.require(l.Code <= 10*time.Minute, "lifetimes.code", "must be at most 10m, is %s", l.Code)

@@ -74,7 +74,9 @@ type Lifetimes struct {
 	RefreshToken time.Duration `yaml:"refresh_token"`
 	Grant        time.Duration `yaml:"grant"`
 	Session      time.Duration `yaml:"session"`
-	Request      time.Duration `yaml:"request"`
+	// BrowserSession is of sessions that end with the browser, or then.
+	BrowserSession time.Duration `yaml:"browser_session"`
+	Request        time.Duration `yaml:"request"`
 }
 
 // Refresh is how refresh tokens are rotated.
@@ -154,13 +156,14 @@ func Default() *Config {
 		Ops:             Ops{Addr: "localhost:8090"},
 		Database:        Database{Path: "data/gatelodge.db"},
 		Lifetimes: Lifetimes{
-			AccessToken:  10 * time.Minute,
-			IDToken:      10 * time.Minute,
-			Code:         time.Minute,
-			RefreshToken: 30 * day,
-			Grant:        90 * day,
-			Session:      14 * day,
-			Request:      day,
+			AccessToken:    10 * time.Minute,
+			IDToken:        10 * time.Minute,
+			Code:           time.Minute,
+			RefreshToken:   30 * day,
+			Grant:          90 * day,
+			Session:        14 * day,
+			BrowserSession: 12 * time.Hour,
+			Request:        day,
 		},
 		Refresh:      Refresh{Grace: 30 * time.Second},
 		Keys:         Keys{Algorithms: []string{"RS256", "ES256", "PS256", "EdDSA"}, RotateEvery: 90 * day},
