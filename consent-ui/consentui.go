@@ -23,6 +23,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"sync"
 )
 
 //go:embed templates static texts
@@ -47,6 +48,7 @@ type Pages struct {
 	static     *static
 	languages  *languages
 	sheets     sheets
+	letters    func() (*letters, error)
 }
 
 // New loads the texts and the static files. The templates are loaded as they are
@@ -61,6 +63,7 @@ func New(o Options) (*Pages, error) {
 	if p.languages, err = loadLanguages(p.files, o.Language); err != nil {
 		return nil, err
 	}
+	p.letters = sync.OnceValues(func() (*letters, error) { return loadLetters(p.files) })
 	return p, nil
 }
 

@@ -68,6 +68,7 @@ func (p *Pages) funcs(t *Texts) template.FuncMap {
 		"asset":    p.static.path,
 		"app":      t.appName,
 		"describe": t.describe,
+		"device":   t.Device,
 		"icon":     p.icon,
 		"initials": initials,
 		"leave":    leave,
