@@ -5,6 +5,7 @@
 package provider
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -27,6 +28,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/keys"
 	"github.com/gatelodge/gatelodge/provider/logo"
 	"github.com/gatelodge/gatelodge/provider/logout"
+	"github.com/gatelodge/gatelodge/provider/mail"
 	"github.com/gatelodge/gatelodge/provider/outbound"
 	"github.com/gatelodge/gatelodge/provider/register"
 	"github.com/gatelodge/gatelodge/provider/requestobject"
@@ -46,8 +48,11 @@ type Deps struct {
 	Hasher  *account.Hasher
 	// Outbound calls what clients register.
 	Outbound *outbound.Client
-	Log      *slog.Logger
-	Now      func() time.Time
+	// Mail sends mails: nil if there is no mail, so that nothing is offered that
+	// needs it.
+	Mail mail.Sender
+	Log  *slog.Logger
+	Now  func() time.Time
 	// Dev shows developers on error pages what was wrong with a request.
 	Dev bool
 }
@@ -58,6 +63,8 @@ type Provider struct {
 	// Logouts tells clients of the end of sessions, as long as whoever runs the
 	// provider runs it.
 	Logouts *logout.Deliverer
+	// Mails delivers mails in the same way. It is nil if there is no mail.
+	Mails *mail.Deliverer
 }
 
 // New returns the provider.
@@ -66,6 +73,7 @@ func New(d Deps) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
+	d = p.Deps
 	logouts := logout.NewDeliverer(logout.Config{
 		Issuer: p.issuer, Outbox: d.Store, Outbound: d.Outbound, Keys: d.Keys, ClientKeys: p.clientKeys, Log: d.Log, Now: d.Now,
 	})
@@ -90,7 +98,7 @@ func New(d Deps) (*Provider, error) {
 	if e.discovery, err = discovery.New(p.metadata(e), d.Keys); err != nil {
 		return nil, err
 	}
-	return &Provider{Handler: routes(d, p.pages, e), Logouts: logouts}, nil
+	return &Provider{Handler: routes(d, p.pages, e), Logouts: logouts, Mails: p.mails}, nil
 }
 
 // shared is what several families of endpoints need.
@@ -105,6 +113,7 @@ type shared struct {
 	engine        *engine.Engine
 	hints         *idtoken.Reader
 	cookies       *session.Cookies
+	mails         *mail.Deliverer // nil if there is no mail
 }
 
 func share(d Deps) (*shared, error) {
@@ -113,8 +122,16 @@ func share(d Deps) (*shared, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse the issuer: %w", err)
 	}
+	pages, err := consentui.New(consentui.Options{Issuer: location, Name: "Gatelodge", Language: "en"})
+	if err != nil {
+		return nil, fmt.Errorf("load the pages: %w", err)
+	}
+	mails := mailsOf(d, pages)
+	if mails != nil {
+		d.Store = mailing{d.Store, mails}
+	}
 	s := &shared{
-		Deps: d, issuer: issuer,
+		Deps: d, issuer: issuer, pages: pages, mails: mails,
 		hints:      &idtoken.Reader{Issuer: issuer, Keys: d.Keys},
 		directory:  client.NewDirectory(d.Store, d.Now),
 		clientKeys: client.NewKeys(d.Outbound),
@@ -122,11 +139,8 @@ func share(d Deps) (*shared, error) {
 			Store: d.Store, Hasher: d.Hasher, Limits: account.DefaultLimits(), Now: d.Now,
 		},
 		cookies: &session.Cookies{
-			Secure: location.Scheme == "https", Kept: d.Config.Lifetimes.Session, Key: d.Secrets.For("device cookie"), Now: d.Now,
+			Secure: location.Scheme == "https", Key: d.Secrets.For("device cookie"), Now: d.Now,
 		},
-	}
-	if s.pages, err = consentui.New(consentui.Options{Issuer: location, Name: "Gatelodge", Language: "en"}); err != nil {
-		return nil, fmt.Errorf("load the pages: %w", err)
 	}
 	s.clientAuth = &clientauth.Authenticator{
 		Secrets:   client.SecretKey(d.Secrets),
@@ -139,6 +153,31 @@ func share(d Deps) (*shared, error) {
 		Authenticator: s.authenticator, Keys: d.Keys, ClientKeys: s.clientKeys, Secrets: d.Secrets, Now: d.Now,
 	})
 	return s, nil
+}
+
+// mailsOf returns who delivers mails, nil if there is no mail.
+func mailsOf(d Deps, pages *consentui.Pages) *mail.Deliverer {
+	if d.Mail == nil {
+		return nil
+	}
+	return mail.NewDeliverer(mail.Config{
+		Outbox: d.Store, Sealer: mail.NewSealer(d.Secrets), Pages: pages, Sender: d.Mail, Log: d.Log, Now: d.Now,
+	})
+}
+
+// mailing has the mails of a write delivered soon.
+type mailing struct {
+	storage.Store
+	mails *mail.Deliverer
+}
+
+// Apply implements [storage.Store].
+func (m mailing) Apply(ctx context.Context, w storage.Write) error {
+	err := m.Store.Apply(ctx, w)
+	if err == nil && len(w.Mails) > 0 {
+		m.mails.Kick()
+	}
+	return err
 }
 
 // network names where a request comes from.
@@ -156,10 +195,10 @@ func (s *shared) authorize() *authorize.Handler {
 		Cookies: s.cookies, Pages: s.pages, Network: s.network, Dev: s.Dev, Now: s.Now,
 		Pending:         s.Secrets.For("pending authorization requests"),
 		PendingLifetime: s.Config.Lifetimes.Request,
-		SessionLifetime: s.Config.Lifetimes.Session, BrowserSessionLifetime: s.Config.Lifetimes.BrowserSession,
+		SessionLifetime: s.Config.Lifetimes.Session,
 	}
 	if s.Config.Accounts.SignUp {
-		h.Registrar = &account.Registrar{Store: s.Store, Hasher: s.Hasher, Passwords: PasswordPolicy(s.Config), Now: s.Now}
+		h.Registrar = &account.Registrar{Store: s.Store, Hasher: s.Hasher, Now: s.Now}
 	}
 	return h
 }
@@ -189,11 +228,6 @@ func ClientPolicy(c *config.Config) client.Policy {
 		HTTP:     c.Outbound.HTTP,
 		Loopback: slices.ContainsFunc(c.Outbound.Allow, loopback),
 	}
-}
-
-// PasswordPolicy is which passwords the settings let people choose.
-func PasswordPolicy(c *config.Config) account.Policy {
-	return account.Policy{MinLength: c.Accounts.MinPassword, Product: []string{c.Issuer}}
 }
 
 func engineConfig(c *config.Config) engine.Config {

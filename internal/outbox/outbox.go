@@ -27,12 +27,6 @@ const (
 	avoidFor = 10 * time.Second
 )
 
-// backoff is how long to wait after each failure; the last for all that follow,
-// until the item expires.
-var backoff = []time.Duration{ //nolint:gochecknoglobals // a constant
-	avoidFor, time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 6 * time.Hour,
-}
-
 // Config is what a box needs to deliver items of the type T.
 type Config[T any] struct {
 	// Name is what its items are called in the log.
@@ -52,8 +46,11 @@ type Config[T any] struct {
 	Deliver func(context.Context, T) error
 	// Patience is how long one delivery may take.
 	Patience time.Duration
-	Log      *slog.Logger
-	Now      func() time.Time
+	// Waits are how long to wait after each failure; the last for all that follow,
+	// until the item expires.
+	Waits []time.Duration
+	Log   *slog.Logger
+	Now   func() time.Time
 }
 
 // RefusalError is the answer that no further attempt would change.
@@ -229,7 +226,7 @@ func (b *Box[T]) warn(ctx context.Context, message string, item T, attributes ..
 }
 
 func (b *Box[T]) postpone(ctx context.Context, id string, attempts int) error {
-	until := b.config.Now().Add(backoff[min(attempts, len(backoff)-1)])
+	until := b.config.Now().Add(b.config.Waits[min(attempts, len(b.config.Waits)-1)])
 	if err := b.config.Postpone(ctx, id, until); err != nil {
 		return err
 	}

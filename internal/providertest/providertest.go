@@ -16,8 +16,10 @@ import (
 	"github.com/gatelodge/gatelodge/provider"
 	"github.com/gatelodge/gatelodge/provider/account"
 	"github.com/gatelodge/gatelodge/provider/client"
+	"github.com/gatelodge/gatelodge/provider/inbox"
 	"github.com/gatelodge/gatelodge/provider/keys"
 	"github.com/gatelodge/gatelodge/provider/logout"
+	"github.com/gatelodge/gatelodge/provider/mail"
 	"github.com/gatelodge/gatelodge/provider/outbound"
 	"github.com/gatelodge/gatelodge/provider/secret"
 	"github.com/gatelodge/gatelodge/storage"
@@ -37,6 +39,7 @@ const (
 	Username     = "alex@example.com"
 	Password     = "correct horse battery staple"
 	UserID       = "user-alex"
+	MailFrom     = "Gatelodge <login@id.example>"
 	MasterSecret = "a master secret for tests, 32 bytes or more"
 )
 
@@ -49,6 +52,10 @@ type Provider struct {
 	Clock   *Clock
 	Config  *config.Config
 	Logouts *logout.Deliverer
+	// Mails delivers mails into the Inbox, when a test asks for them: see Mail. Both
+	// are nil without mail.
+	Mails *mail.Deliverer
+	Inbox *inbox.Inbox
 	// StopLogouts ends the delivery of logouts by itself.
 	StopLogouts func()
 }
@@ -100,6 +107,10 @@ type Options struct {
 	TLS bool
 	// Argon2 is how passwords are hashed: as cheaply as can be unless set.
 	Argon2 account.Argon2
+	// Dev is as under `gatelodge dev`.
+	Dev bool
+	// NoMail leaves the provider without mail.
+	NoMail bool
 }
 
 // New starts a provider with the fixtures. It ends with the test.
@@ -142,14 +153,19 @@ func New(t testing.TB, o Options) *Provider {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := provider.New(provider.Deps{
+	d := provider.Deps{
 		Config: p.Config, Store: o.Store, Keys: p.Keys, Secrets: secrets, Hasher: hasher, Outbound: calls,
-		Log: log, Now: p.Clock.Now,
-	})
+		Log: log, Now: p.Clock.Now, Dev: o.Dev,
+	}
+	if !o.NoMail {
+		p.Inbox = &inbox.Inbox{From: MailFrom}
+		d.Mail = p.Inbox
+	}
+	handler, err := provider.New(d)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Server.Config.Handler, p.Logouts = handler, handler.Logouts
+	p.Server.Config.Handler, p.Logouts, p.Mails = handler, handler.Logouts, handler.Mails
 	p.runLogouts()
 	if o.TLS {
 		p.StartTLS()

@@ -18,6 +18,11 @@ import (
 // patience is how long one call may take, with what is to be read and noted.
 const patience = 15 * time.Second
 
+// waits are those between the calls of a client that does not answer.
+func waits() []time.Duration {
+	return []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 6 * time.Hour}
+}
+
 // Outbox is where the notices are.
 type Outbox interface {
 	TakeLogoutNotices(ctx context.Context, now, leaseUntil time.Time, limit int) ([]storage.LogoutNotice, time.Time, error)
@@ -59,7 +64,7 @@ func NewDeliverer(c Config) *Deliverer {
 		Take: c.Outbox.TakeLogoutNotices, Delete: c.Outbox.DeleteLogoutNotice, Postpone: c.Outbox.PostponeLogoutNotice,
 		Item:       func(n storage.LogoutNotice) (string, int) { return n.ID, n.Attempts },
 		Attributes: func(n storage.LogoutNotice) []slog.Attr { return []slog.Attr{slog.String("client_id", n.ClientID)} },
-		Deliver:    d.deliver, Patience: patience, Log: c.Log, Now: c.Now,
+		Deliver:    d.deliver, Patience: patience, Waits: waits(), Log: c.Log, Now: c.Now,
 	})
 	return d
 }

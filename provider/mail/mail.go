@@ -28,7 +28,7 @@ const (
 	NewDevice       Kind = "new_device"        // a notice of a sign-in
 	FactorAdded     Kind = "factor_added"      // a notice: Factor
 	FactorRemoved   Kind = "factor_removed"    // a notice: Factor
-	DeletionPlanned Kind = "deletion_planned"  // a notice: At
+	DeletionPlanned Kind = "deletion_planned"  // a notice: Due
 )
 
 // Message is a mail before it has words.
@@ -49,14 +49,19 @@ type Message struct {
 	// Network and UserAgent are where it was asked for from.
 	Network   string `json:"network,omitempty"`
 	UserAgent string `json:"user_agent,omitempty"`
-	// At is when it was asked for or happened; with DeletionPlanned, when it will.
+	// At is when it was asked for or happened.
 	At time.Time `json:"at"`
+	// Due is when what DeletionPlanned says will happen.
+	Due time.Time `json:"due,omitzero"`
 	// ExpiresAt is when the link, or a notice's worth, is over.
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
 // Sealer puts messages into the form in which they wait.
 type Sealer struct{ Key *secret.Key }
+
+// NewSealer returns the sealer of the provider with the secrets.
+func NewSealer(secrets *secret.Keys) Sealer { return Sealer{Key: secrets.For("mails")} }
 
 // Seal returns the message for the outbox, to be stored by the write that it is
 // about.
