@@ -55,6 +55,8 @@ type Login struct {
 	Again bool
 	// SignUp: who has no account may create one.
 	SignUp bool
+	// Remember ticks "stay signed in".
+	Remember bool
 }
 
 // Problem is why the login or the sign-up page is shown again.

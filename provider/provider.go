@@ -139,7 +139,7 @@ func share(d Deps) (*shared, error) {
 			Store: d.Store, Hasher: d.Hasher, Limits: account.DefaultLimits(), Now: d.Now,
 		},
 		cookies: &session.Cookies{
-			Secure: location.Scheme == "https", Key: d.Secrets.For("device cookie"), Now: d.Now,
+			Secure: location.Scheme == "https", Kept: d.Config.Lifetimes.Session, Key: d.Secrets.For("device cookie"), Now: d.Now,
 		},
 	}
 	s.clientAuth = &clientauth.Authenticator{
@@ -195,10 +195,10 @@ func (s *shared) authorize() *authorize.Handler {
 		Cookies: s.cookies, Pages: s.pages, Network: s.network, Dev: s.Dev, Now: s.Now,
 		Pending:         s.Secrets.For("pending authorization requests"),
 		PendingLifetime: s.Config.Lifetimes.Request,
-		SessionLifetime: s.Config.Lifetimes.Session,
+		SessionLifetime: s.Config.Lifetimes.Session, BrowserSessionLifetime: s.Config.Lifetimes.BrowserSession,
 	}
 	if s.Config.Accounts.SignUp {
-		h.Registrar = &account.Registrar{Store: s.Store, Hasher: s.Hasher, Now: s.Now}
+		h.Registrar = &account.Registrar{Store: s.Store, Hasher: s.Hasher, Passwords: PasswordPolicy(s.Config), Now: s.Now}
 	}
 	return h
 }
@@ -228,6 +228,11 @@ func ClientPolicy(c *config.Config) client.Policy {
 		HTTP:     c.Outbound.HTTP,
 		Loopback: slices.ContainsFunc(c.Outbound.Allow, loopback),
 	}
+}
+
+// PasswordPolicy is which passwords the settings let people choose.
+func PasswordPolicy(c *config.Config) account.Policy {
+	return account.Policy{MinLength: c.Accounts.MinPassword, Product: []string{c.Issuer}}
 }
 
 func engineConfig(c *config.Config) engine.Config {

@@ -55,9 +55,10 @@ func (c *applyCmd) read(stdin io.Reader) ([]byte, error) {
 
 // applier applies documents to the process's database.
 func (p *process) applier() *seed.Applier {
+	passwords := provider.PasswordPolicy(p.config)
 	return &seed.Applier{
 		Store: p.db, Secrets: p.secrets, Hasher: p.hasher, Now: now,
-		Policy: provider.ClientPolicy(p.config), Lookup: config.Lookup,
+		Passwords: &passwords, Policy: provider.ClientPolicy(p.config), Lookup: config.Lookup,
 	}
 }
 

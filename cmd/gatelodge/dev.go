@@ -19,7 +19,7 @@ func (devCmd) Run(ctx context.Context, env *environment) error {
 	}
 	err = p.serve(ctx, func(ctx context.Context) error {
 		applier := p.applier()
-		applier.KeepUsers = true
+		applier.KeepUsers, applier.Passwords = true, nil
 		if _, err := applier.Apply(ctx, seed.Demo()); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/gatelodge/gatelodge/provider"
 	"github.com/gatelodge/gatelodge/provider/account"
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -196,7 +197,7 @@ func (p *process) readPassword(ctx context.Context, env *environment, u *storage
 		return fmt.Errorf("read the password: %w", err)
 	}
 	password := strings.TrimRight(line, "\r\n")
-	if err := account.CheckPassword(password); err != nil {
+	if err := provider.PasswordPolicy(p.config).Check(password, account.About(*u)...); err != nil {
 		return err
 	}
 	u.PasswordHash, err = p.hasher.Hash(ctx, password)

@@ -118,6 +118,7 @@ func (c *Config) checkLifetimes() {
 	c.checkLifetime("refresh_token", l.RefreshToken)
 	c.checkLifetime("grant", l.Grant)
 	c.checkLifetime("session", l.Session)
+	c.checkLifetime("browser_session", l.BrowserSession)
 	c.checkLifetime("request", l.Request)
 	// RFC 6749 §4.1.2.
 	c.require(l.Code <= 10*time.Minute, "lifetimes.code", "must be at most 10m, is %s", l.Code)
@@ -151,6 +152,8 @@ func (c *Config) checkPassword() {
 	c.require(p.MemoryKiB >= 8*uint32(p.Threads), "password.memory_kib",
 		"must be at least 8 for each of password.threads, is %d", p.MemoryKiB)
 	c.require(p.Concurrency >= 0, "password.concurrency", "must not be negative, is %d", p.Concurrency)
+	least := c.Accounts.MinPassword
+	c.require(least >= 8 && least <= 64, "accounts.min_password", "must be 8 to 64, is %d", least)
 }
 
 func (c *Config) checkRegistration() {

@@ -74,7 +74,9 @@ type Lifetimes struct {
 	RefreshToken time.Duration `yaml:"refresh_token"`
 	Grant        time.Duration `yaml:"grant"`
 	Session      time.Duration `yaml:"session"`
-	Request      time.Duration `yaml:"request"`
+	// BrowserSession is of sessions that end with the browser, or then.
+	BrowserSession time.Duration `yaml:"browser_session"`
+	Request        time.Duration `yaml:"request"`
 }
 
 // Refresh is how refresh tokens are rotated.
@@ -112,6 +114,9 @@ type Grants struct {
 type Accounts struct {
 	// SignUp lets everybody make an account.
 	SignUp bool `yaml:"sign_up"`
+	// MinPassword is how many characters a password has at least that somebody
+	// chooses from now on.
+	MinPassword int `yaml:"min_password"`
 }
 
 // Registration is dynamic client registration, RFC 7591.
@@ -151,18 +156,20 @@ func Default() *Config {
 		Ops:             Ops{Addr: "localhost:8090"},
 		Database:        Database{Path: "data/gatelodge.db"},
 		Lifetimes: Lifetimes{
-			AccessToken:  10 * time.Minute,
-			IDToken:      10 * time.Minute,
-			Code:         time.Minute,
-			RefreshToken: 30 * day,
-			Grant:        90 * day,
-			Session:      14 * day,
-			Request:      day,
+			AccessToken:    10 * time.Minute,
+			IDToken:        10 * time.Minute,
+			Code:           time.Minute,
+			RefreshToken:   30 * day,
+			Grant:          90 * day,
+			Session:        14 * day,
+			BrowserSession: 12 * time.Hour,
+			Request:        day,
 		},
 		Refresh:      Refresh{Grace: 30 * time.Second},
 		Keys:         Keys{Algorithms: []string{"RS256", "ES256", "PS256", "EdDSA"}, RotateEvery: 90 * day},
 		Password:     Password{MemoryKiB: 19 * 1024, Time: 2, Threads: 1},
 		Grants:       Grants{Implicit: true},
+		Accounts:     Accounts{MinPassword: 8},
 		Registration: Registration{Policy: "closed", PerNetwork: 20, Unused: 7 * day},
 		Outbound:     Outbound{Allow: []netip.Prefix{}},
 		Log:          Log{Level: slog.LevelInfo},

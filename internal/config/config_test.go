@@ -132,6 +132,7 @@ lifetimes: {code: 20m, access_token: 0s, refresh_token: 9999h, session: long}
 refresh: {grace: -1s}
 keys: {algorithms: [RS256, HS256], rotate_every: 1h}
 password: {memory_kib: 4, time: 0, threads: 1, concurrency: -1}
+accounts: {min_password: 7}
 log: {format: xml}
 `, "GATELODGE_SECRET=hunter2", "GATELODGE_PREVIOUS_SECRETS=hunter2", "GATELODGE_LOG_LEVEL=loud", "GATELODGE_ISUER=x")
 	want := []string{
@@ -157,7 +158,8 @@ log: {format: xml}
 		`password.time: must be at least 1, is 0 (config.yaml:11)`,
 		`password.memory_kib: must be at least 8 for each of password.threads, is 4 (config.yaml:11)`,
 		`password.concurrency: must not be negative, is -1 (config.yaml:11)`,
-		`log.format: must be json or text, is "xml" (config.yaml:12)`,
+		`accounts.min_password: must be 8 to 64, is 7 (config.yaml:12)`,
+		`log.format: must be json or text, is "xml" (config.yaml:13)`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("faults (-want +got):\n%s", diff)

@@ -41,7 +41,10 @@ type Applier struct {
 	Store   storage.Store
 	Secrets *secret.Keys
 	Hasher  *account.Hasher
-	Now     func() time.Time
+	// Passwords is which ones people may have that are given as they are. It is
+	// nil for the sample data, whose password says what it is.
+	Passwords *account.Policy
+	Now       func() time.Time
 	// Policy is what clients may be.
 	Policy client.Policy
 	// Lookup finds environment variables.
@@ -98,7 +101,9 @@ func (a *Applier) Apply(ctx context.Context, data []byte) ([]Change, error) {
 // HasDemo reports whether a client or a person of the sample data is there with
 // the secret or password that everybody knows.
 func (a *Applier) HasDemo(ctx context.Context) (bool, error) {
-	d, err := a.parse(ctx, Demo(), storage.Catalogue{})
+	sample := *a
+	sample.Passwords = nil
+	d, err := sample.parse(ctx, Demo(), storage.Catalogue{})
 	if err != nil {
 		return false, err
 	}

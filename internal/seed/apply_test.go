@@ -223,3 +223,18 @@ func TestFaultsChangeNothing(t *testing.T) {
 		t.Errorf("%+v, %v", catalogue, err)
 	}
 }
+
+// NIST SP 800-63B-4 §3.1.1.2, for those as well whom the operator makes: a password
+// that is easily guessed is a fault, and is not shown.
+func TestPasswordsFromAFileFollowThePolicy(t *testing.T) {
+	t.Parallel()
+	a := newApplier(t)
+	a.Passwords = &account.Policy{}
+	for _, password := range []string{"kim-sample", "Password1!", "wvqkzj"} {
+		_, err := a.Apply(t.Context(), []byte("users:\n  - username: kim\n    name: Kim Sample\n    password: "+password+"\n"))
+		if err == nil || strings.Contains(err.Error(), password) {
+			t.Errorf("%s: got %v", password, err)
+		}
+	}
+	apply(t, a, "users:\n  - username: kim\n    name: Kim Sample\n    password: one-good-password\n")
+}

@@ -169,11 +169,18 @@ func (p *parser) users(entries []userEntry) {
 			}
 		}
 		if e.Password != "" {
-			if err := account.CheckPassword(e.Password); err != nil {
-				p.fault(key, "password: %v", err)
+			if err := p.checkPassword(e); err != nil {
+				p.fault(key, "%v", err)
 			}
 		}
 	}
+}
+
+func (p *parser) checkPassword(e *userEntry) error {
+	if p.Passwords == nil {
+		return account.CheckPassword(e.Password)
+	}
+	return p.Passwords.Check(e.Password, append(account.About(storage.User{Claims: e.Claims}), e.Username)...)
 }
 
 func notASCII(r rune) bool { return r < ' ' || r > '~' }

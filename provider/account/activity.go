@@ -2,6 +2,7 @@ package account
 
 import (
 	"crypto/rand"
+	"strings"
 	"time"
 
 	"github.com/gatelodge/gatelodge/storage"
@@ -43,11 +44,19 @@ type Origin struct {
 	Network, UserAgent string
 }
 
+// OriginOf is where a request comes from whose User-Agent is this, which anybody can
+// send: of a bounded length, and text.
+func OriginOf(network, userAgent string) Origin {
+	cut := userAgent[:min(len(userAgent), maxUserAgent)]
+	return Origin{Network: network, UserAgent: strings.ToValidUTF8(cut, "")}
+}
+
 // Happened is the record of an event. The client id is that of the application
 // that it happened for, "" if for none.
 func Happened(userID string, event Event, clientID string, from Origin, now time.Time) storage.Activity {
+	from = OriginOf(from.Network, from.UserAgent)
 	return storage.Activity{
 		ID: rand.Text(), UserID: userID, At: now, Event: string(event), ClientID: clientID,
-		Network: from.Network, UserAgent: from.UserAgent[:min(len(from.UserAgent), maxUserAgent)],
+		Network: from.Network, UserAgent: from.UserAgent,
 	}
 }

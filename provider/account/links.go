@@ -84,6 +84,8 @@ type Links struct {
 	Issuer string
 	Store  LinkStore
 	Hasher *Hasher
+	// Passwords is which ones may be chosen.
+	Passwords Policy
 	// Data seals what a link holds, and Codes makes the MAC of codes.
 	Data, Codes *secret.Key
 	Mails       mail.Sealer

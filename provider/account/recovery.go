@@ -41,7 +41,7 @@ func (l *Links) SignIn(ctx context.Context, found Found) (Outcome, error) {
 // ResetPassword uses a link to choose a password. It ends all sessions and grants of
 // the person's, and tells them. It fails with ErrPassword, [ErrLink] or [ErrBusy].
 func (l *Links) ResetPassword(ctx context.Context, found Found, password string, from Origin) (Outcome, error) {
-	hash, err := l.newHash(ctx, password)
+	hash, err := l.newHash(ctx, password, About(*found.User)...)
 	if err != nil {
 		return Outcome{}, err
 	}

@@ -27,8 +27,9 @@ type Registrar struct {
 		SaveUser(ctx context.Context, u storage.User) error
 		FindUser(ctx context.Context, id string) (storage.User, error)
 	}
-	Hasher *Hasher
-	Now    func() time.Time
+	Hasher    *Hasher
+	Passwords Policy
+	Now       func() time.Time
 }
 
 // Register makes an account, in three round trips to storage. Whether the address
@@ -47,8 +48,8 @@ func (r *Registrar) Register(ctx context.Context, s SignUp, network string) (Out
 	if err != nil {
 		return Outcome{}, ErrEmail
 	}
-	if utf8.RuneCountInString(s.Password) < MinPassword || CheckPassword(s.Password) != nil {
-		return Outcome{}, ErrPassword
+	if err := r.Passwords.Check(s.Password, name, email); err != nil {
+		return Outcome{}, err
 	}
 	now := r.Now()
 	count, err := r.Store.Count(ctx, "sign-up:"+network, signUpWindow, now)

@@ -15,10 +15,6 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-// MinPassword is how many characters a password has at least that somebody
-// chooses, NIST SP 800-63B.
-const MinPassword = 8
-
 // maxName is how many characters a name may have.
 const maxName = 200
 
@@ -26,7 +22,7 @@ const maxName = 200
 var (
 	ErrName     = errors.New("the name is missing or too long")
 	ErrEmail    = errors.New("not an e-mail address")
-	ErrPassword = errors.New("the password is too short or cannot be one")
+	ErrPassword = errors.New("the password may not be chosen") // a PasswordError says why
 	ErrTaken    = errors.New("somebody has an account with that e-mail address")
 	ErrTooMany  = errors.New("the network asked for too many mails")
 )
@@ -49,7 +45,7 @@ func (l *Links) BeginSignUp(ctx context.Context, s SignUp, from Origin) (Draft, 
 	if err != nil {
 		return Draft{}, err
 	}
-	if err := checkNewPassword(s.Password); err != nil {
+	if err := l.Passwords.Check(s.Password, name, email); err != nil {
 		return Draft{}, err
 	}
 	if err := l.countNetwork(ctx, ToSignUp, from); err != nil {
@@ -70,7 +66,7 @@ func (l *Links) CompleteSignUp(ctx context.Context, found Found, password string
 	hash := found.passwordHash
 	if password != "" {
 		var err error
-		if hash, err = l.newHash(ctx, password); err != nil {
+		if hash, err = l.newHash(ctx, password, found.Name, found.Email); err != nil {
 			return Outcome{}, err
 		}
 	}
@@ -127,19 +123,13 @@ func (l *Links) countNetwork(ctx context.Context, p Purpose, from Origin) error 
 	return nil
 }
 
-// newHash is the hash of a password that somebody chooses. It fails with ErrPassword.
-func (l *Links) newHash(ctx context.Context, password string) (string, error) {
-	if err := checkNewPassword(password); err != nil {
+// newHash is the hash of a password that somebody chooses who is known as that. It
+// fails with ErrPassword.
+func (l *Links) newHash(ctx context.Context, password string, about ...string) (string, error) {
+	if err := l.Passwords.Check(password, about...); err != nil {
 		return "", err
 	}
 	return l.Hasher.Hash(ctx, password)
-}
-
-func checkNewPassword(password string) error {
-	if utf8.RuneCountInString(password) < MinPassword || CheckPassword(password) != nil {
-		return ErrPassword
-	}
-	return nil
 }
 
 // CheckEmail returns the address without space around it. It fails with ErrEmail if

@@ -64,7 +64,10 @@ type Handler struct {
 	// PendingLifetime.
 	Pending         *secret.Key
 	PendingLifetime time.Duration
-	SessionLifetime time.Duration
+	// SessionLifetime is for how long somebody stays signed in who wants to be
+	// remembered, and BrowserSessionLifetime for how long at most anybody else does
+	// whose browser is never closed.
+	SessionLifetime, BrowserSessionLifetime time.Duration
 	// Network names where a request comes from.
 	Network func(*http.Request) string
 	// Dev shows developers on error pages what was wrong.
@@ -126,6 +129,8 @@ type flow struct {
 	// chosen: the person has chosen who they are in this very request, and
 	// signedIn: they have proved it.
 	chosen, signedIn bool
+	// remember: they want to stay signed in when the browser is closed.
+	remember bool
 	// approved: the person has just allowed what is asked for.
 	approved bool
 

@@ -78,7 +78,7 @@ func (h *Handler) settle(w http.ResponseWriter, r *http.Request, f *flow) error 
 	}
 	f.browser.Use(f.who.Session.Hash)
 	if f.browser.Changed() {
-		f.browser.Save(w, f.who.Session.ExpiresAt)
+		f.browser.Save(w)
 	}
 	web.EventOf(r.Context()).Subject = f.who.User.ID
 	return nil
@@ -114,8 +114,8 @@ func (h *Handler) commit(w http.ResponseWriter, r *http.Request, f *flow) error 
 		return oauth.Unavailable(err)
 	}
 	if s := f.signIn; s != nil {
-		f.browser.Add(s.token, s.replaces)
-		f.browser.Save(w, f.who.Session.ExpiresAt)
+		f.browser.Add(s.token, f.who.Session.Remembered, s.replaces)
+		f.browser.Save(w)
 		h.endPushedOut(r.Context(), f)
 		h.Cookies.RememberDevice(w, r, f.who.User.ID, s.identifier)
 	}

@@ -25,6 +25,8 @@ type pending struct {
 	// asked for.
 	User   string   `json:"u,omitempty"`
 	Scopes []string `json:"s,omitempty"`
+	// Remember: the person wants to stay signed in.
+	Remember bool `json:"m,omitempty"`
 }
 
 // errExpired reports a page that is too old, or not ours, or from another
@@ -38,7 +40,7 @@ func expired() error {
 // seal puts the flow, and what else the page shows, into a page of the browser
 // that the request comes from: what it returns is what such pages have in common.
 func (h *Handler) seal(w http.ResponseWriter, r *http.Request, f *flow, p pending) (consentui.Step, error) {
-	p.Request, p.Resolved, p.Started = f.request.Form.Encode(), true, f.started
+	p.Request, p.Resolved, p.Started, p.Remember = f.request.Form.Encode(), true, f.started, f.remember
 	plain, err := json.Marshal(p)
 	if err != nil {
 		return consentui.Step{}, err
@@ -89,7 +91,7 @@ func (h *Handler) reopen(begin func(*http.Request, pending) (*flow, error), next
 		if err := h.check(r.Context(), f); err != nil {
 			return h.refuse(w, r, f, err)
 		}
-		f.form, f.page = form, p
+		f.form, f.page, f.remember = form, p, p.Remember
 		f.identify(p.User)
 		return next(w, r, f)
 	}

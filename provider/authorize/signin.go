@@ -32,8 +32,13 @@ func (h *Handler) beginSession(r *http.Request, f *flow, outcome account.Outcome
 	who := storage.SignedIn{User: outcome.User, Consent: outcome.Consent}
 	s := storage.Session{
 		ID: rand.Text(), Hash: token.Hash(), UserID: outcome.User.ID,
-		AuthTime: now, AMR: outcome.AMR, CreatedAt: now, ExpiresAt: now.Add(h.SessionLifetime),
+		AuthTime: now, AMR: outcome.AMR, Remembered: f.remember, CreatedAt: now, ExpiresAt: now.Add(h.BrowserSessionLifetime),
 	}
+	if s.Remembered {
+		s.ExpiresAt = now.Add(h.SessionLifetime)
+	}
+	from := h.origin(r)
+	s.Network, s.UserAgent = from.Network, from.UserAgent
 	f.signIn = &signIn{token: token, identifier: outcome.Identifier}
 	if f.pick(func(p storage.SignedIn) bool { return p.User.ID == outcome.User.ID }) {
 		s.ID, s.CreatedAt, who.SID = f.who.Session.ID, f.who.Session.CreatedAt, f.who.SID

@@ -21,10 +21,15 @@ func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, f *flow, ide
 		return err
 	}
 	page := consentui.Login{
-		Step: step, Identifier: identifier, Problem: problem,
+		Step: step, Identifier: identifier, Problem: problem, Remember: f.remember || f.who != nil && f.who.Session.Remembered,
 		Again: problem == consentui.ProblemNone && f.who != nil && f.expected(), SignUp: h.Registrar != nil,
 	}
 	return h.Pages.Render(w, r, statusOf(problem), page)
+}
+
+// origin is where the request comes from.
+func (h *Handler) origin(r *http.Request) account.Origin {
+	return account.OriginOf(h.Network(r), r.UserAgent())
 }
 
 // statusOf is the status of a page that is shown again because of the problem.
@@ -51,6 +56,7 @@ func (f *flow) loginHint() string {
 // login serves POST /login: the person's identifier and password.
 func (h *Handler) login(w http.ResponseWriter, r *http.Request, f *flow) error {
 	username := f.form.Get("username")
+	f.remember = f.form.Get("remember") == "yes"
 	outcome, err := h.Authenticator.Authenticate(r.Context(), h.attempt(r, username, f.form.Get("password"), f))
 	if err != nil {
 		return h.showLogin(w, r, f, username, problem(w, r, err))

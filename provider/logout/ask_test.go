@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatelodge/gatelodge/internal/config"
 	"github.com/gatelodge/gatelodge/internal/pgtest"
 	"github.com/gatelodge/gatelodge/internal/providertest"
 	"github.com/gatelodge/gatelodge/storage/storagetest"
@@ -30,7 +31,11 @@ func post(
 // page of another browser, an altered or an old one.
 func TestSignOutCannotBeForged(t *testing.T) {
 	t.Parallel()
-	p, browser := newProvider(t), providertest.Browser(t)
+	p := providertest.New(t, providertest.Options{Configure: func(c *config.Config) {
+		c.Lifetimes.BrowserSession = 2 * c.Lifetimes.Request
+	}})
+	prepare(t, p)
+	browser := providertest.Browser(t)
 	signIn(t, p, browser, "alex")
 	sealed := wantAsked(t, endSession(t, p, browser))
 	attacker := providertest.Browser(t)

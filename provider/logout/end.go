@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
@@ -44,21 +43,17 @@ func (h *Handler) end(w http.ResponseWriter, r *http.Request, f *flow, sessions 
 // forget takes the sessions out of the browser, and those that had ended already.
 func (h *Handler) forget(w http.ResponseWriter, f *flow, ended []storage.Session) {
 	var kept []storage.Hash
-	var expires time.Time
 	for _, p := range f.everybody {
 		s := p.Session
 		if slices.ContainsFunc(ended, func(e storage.Session) bool { return e.ID == s.ID }) {
 			continue
 		}
 		kept = append(kept, s.Hash)
-		if s.ExpiresAt.After(expires) {
-			expires = s.ExpiresAt
-		}
 	}
 	gone := slices.DeleteFunc(f.browser.Sessions(), func(s storage.Hash) bool { return slices.Contains(kept, s) })
 	if len(gone) > 0 {
 		f.browser.Drop(gone...)
-		f.browser.Save(w, expires)
+		f.browser.Save(w)
 	}
 }
 

@@ -62,7 +62,7 @@ func TestBrowserStateChangesWithTheSessions(t *testing.T) {
 		case 1:
 			known, w := c.Browser(b.request()), httptest.NewRecorder()
 			known.Drop(first.Hash())
-			known.Save(w, start)
+			known.Save(w)
 			b.receive(w)
 		}
 	}

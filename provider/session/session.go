@@ -1,4 +1,4 @@
-// Package session owns what the provider keeps in a browser: the cookie of its
+// Package session owns what the provider keeps in a browser: the cookies of its
 // sessions, the one that tells scripts when they change, the one that binds pending
 // requests to the browser they began in, and the one by which a person's device is
 // known again. It knows nothing of what a session holds: storage keeps that, under
@@ -18,6 +18,7 @@ import (
 // The names of the cookies, without the prefix that https adds.
 const (
 	sessionCookie = "gatelodge-session"
+	keptCookie    = "gatelodge-kept-session"
 	stateCookie   = "gatelodge-state"
 	browserCookie = "gatelodge-browser-" // and a random suffix
 	deviceCookie  = "gatelodge-device"
@@ -49,6 +50,8 @@ type Cookies struct {
 	// plain http, for development, clients that are not browsers would keep
 	// such cookies from us.
 	Secure bool
+	// Kept is how long browsers keep the sessions that outlive their closing.
+	Kept time.Duration
 	// Key seals the device cookie.
 	Key *secret.Key
 	Now func() time.Time
