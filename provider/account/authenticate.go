@@ -92,8 +92,8 @@ type Outcome struct {
 // Authenticate finds out who signs in: one round trip to storage, and another
 // when an outdated hash is upgraded. It fails with ErrDenied, after the same
 // work whatever the reason; with ErrBusy; or because storage did not answer. The
-// work differs in one case: a foreign hash takes its own time until its owner
-// signs in and it is upgraded.
+// work differs in one case: a foreign hash that is slow takes its own time until its
+// owner signs in and it is upgraded.
 func (a *Authenticator) Authenticate(ctx context.Context, login Login) (Outcome, error) {
 	// Whoever is turned away here has not attempted anything: to come again is
 	// what they are told to do, and must not lock them out.

@@ -70,6 +70,23 @@ func TestForeignHashesVerifyAndAreOutdated(t *testing.T) {
 			"$pbkdf2-sha512$i=1000,l=64$MDEyMzQ1Njc4OWFiY2RlZg$" +
 				"5bTW2oeyDJyGJPcmEr+mRDE11ghpozWrDGnSNhRXo2ZCu0KHRDiUMAVEGzLJC+oDhRoeIja9J1iLIv9ptDJMfQ", horse,
 		},
+		"pbkdf2-sha1":   {"$pbkdf2-sha1$i=1000$Nsfjk7QW9XBfHdSykbSGxQ$YUbLPIvUGoByADFkW0/4VuhXOEY", horse},
+		"Django":        {"pbkdf2_sha256$1000$aSaltOfDjangos22chars$jq2Or5v1L1udeyzblysMqSow8YP/gWs8XHv/uGgP2v4=", horse},
+		"Django, SHA-1": {"pbkdf2_sha1$1000$MhjPqBuoyPRh$FBentoVbYsYIu8i/MI8rh96UsOo=", horse},
+		"scrypt":        {"$scrypt$ln=10,r=8,p=1$Nsfjk7QW9XBfHdSykbSGxQ$+Q8H9GcdTvMJ/aT2JlpdsqVpSinU+j4SUycHPBLnRjI", horse},
+		"scrypt of Kratos": {
+			"$scrypt$ln=1024,r=8,p=1$Nsfjk7QW9XBfHdSykbSGxQ==$+Q8H9GcdTvMJ/aT2JlpdsqVpSinU+j4SUycHPBLnRjI=", horse,
+		},
+		"Firebase": { // that of Firebase's own documentation
+			"$firescrypt$ln=14,r=8,p=1$42xEC+ixf3L2lw==$" +
+				"lSrfV15cpx95/sZS2W9c9Kp6i/LVgQNDNC/qzrCnh1SAyZvqmZqAjTdn3aoItz+VHjoZilo78198JAdRuid5lQ==$Bw==$" +
+				"jxspr8Ki0RYycVU8zykbdLGjFQ3McFUH0uiiTvC8pVMXAn210wjLNmdZJzxUECKbm0QsEmYUSDzZvpjeJ9WmXA==", "user1password",
+		},
+		"SSHA":    {"{SSHA}8i0htE8WFYi2dKs6rjTNkfrv9Jd5D2Fs", horse},
+		"SSHA256": {"{SSHA256}L8SrrQULMaxIXxF/dCgFkgG+1tvlW88nXR3ymzXP7Q0jxJjT2tv7Hw==", horse},
+		"SSHA512": {
+			"{SSHA512}TOkcFzRAUKaM9EbU6hfpXm+Q1t4mnEGmklQ+4zb+TTXjo/hZMmsQbVMODTt7+xmQxrOQkw7/YbwiMMdFS0vgF7i39h5DqJWS", horse,
+		},
 		"bcrypt":    {"$2b$05$abcdefghijklmnopqrstuuFiPhXf1sVd3pCCRO.uVh34H/qI/ZsuS", horse},
 		"bcrypt 2y": {"$2y$05$abcdefghijklmnopqrstuuFiPhXf1sVd3pCCRO.uVh34H/qI/ZsuS", horse},
 		"Better Auth": {
@@ -143,7 +160,21 @@ func TestUnbearableAndMalformedHashesAreRefused(t *testing.T) {
 		"$pbkdf2-sha256$i=0" + saltAndKey,
 		"$pbkdf2-sha256$i=1000,l=64" + saltAndKey,
 		"$pbkdf2-sha256$1000" + saltAndKey,
-		"$pbkdf2-sha1$i=1000" + saltAndKey,
+		"$pbkdf2-md5$i=1000" + saltAndKey,
+		"pbkdf2_sha256$999999999$salt$jq2Or5v1L1udeyzblysMqSow8YP/gWs8XHv/uGgP2v4=",
+		"pbkdf2_sha256$-1$salt$jq2Or5v1L1udeyzblysMqSow8YP/gWs8XHv/uGgP2v4=",
+		"pbkdf2_md5$1000$salt$jq2Or5v1L1udeyzblysMqSow8YP/gWs8XHv/uGgP2v4=",
+		"$scrypt$ln=21,r=8,p=1" + saltAndKey,
+		"$scrypt$ln=63,r=8,p=1" + saltAndKey,
+		"$scrypt$ln=14,r=8,p=1000" + saltAndKey,
+		"$scrypt$ln=14,r=4611686018427387904,p=1" + saltAndKey,
+		"$scrypt$ln=4611686018427387904,r=8,p=1" + saltAndKey,
+		"$scrypt$ln=0,r=8,p=1" + saltAndKey,
+		"$scrypt$ln=-1,r=8,p=1" + saltAndKey,
+		"$scrypt$ln=14,r=0,p=1" + saltAndKey,
+		"$scrypt$ln=1000,r=8,p=1" + saltAndKey,
+		"$firescrypt$ln=30,r=8,p=1$42xEC+ixf3L2lw==$AAAA$Bw==$AAAA",
+		"{SSHA}", "{SSHA}8i0htE8WFYi2dKs6rjTNkfrv9Jc=", "{MD5}8i0htE8WFYi2dKs6rjTNkfrv9Jd5D2Fs", "{SSHA",
 		"$2b$31$abcdefghijklmnopqrstuuFiPhXf1sVd3pCCRO.uVh34H/qI/ZsuS",
 		"$2b$05$abcdefghijklmnopqrstuu",
 		"$2b$05$abcdefghijklmnopqrstuuFiPhXf1sVd3pCCRO.uVh34H/qI/ZsuSx",
@@ -168,6 +199,9 @@ func TestUnbearableAndMalformedHashesAreRefused(t *testing.T) {
 func FuzzCheckHash(f *testing.F) {
 	f.Add("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
 	f.Add("$pbkdf2-sha256$i=1000,l=32$MDEyMzQ1Njc4OWFiY2RlZg$yqSq2SygY1sB4EcH9f2FG0JTMES+wqLsOT5YmiRBplI")
+	f.Add("$firescrypt$ln=14,r=8,p=1$42xEC+ixf3L2lw==$lSrfV15cpx95/sZS2W9c9A==$Bw==$jxspr8Ki0RYycVU8zykbdA==")
+	f.Add("{SSHA}8i0htE8WFYi2dKs6rjTNkfrv9Jd5D2Fs")
+	f.Add("pbkdf2_sha1$1000$MhjPqBuoyPRh$FBentoVbYsYIu8i/MI8rh96UsOo=")
 	f.Fuzz(func(_ *testing.T, stored string) { _ = CheckHash(stored) })
 }
 

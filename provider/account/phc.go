@@ -2,11 +2,11 @@ package account
 
 import (
 	"crypto/pbkdf2"
+	"crypto/sha1" //nolint:gosec // what others made is verified once, and made anew
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -14,7 +14,6 @@ import (
 
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
-	"golang.org/x/crypto/scrypt"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -40,9 +39,16 @@ type passwordHash interface {
 	matches(password string) bool
 }
 
-// CheckHash reports whether the stored hash is one that [Hasher.Verify] can
-// verify: argon2id, argon2i or PBKDF2 in PHC form, bcrypt ($2a$, $2b$, $2y$), or
-// scrypt as Better Auth writes it (salt:key in hexadecimal), at a bearable cost.
+// CheckHash reports whether the stored hash is one that [Hasher.Verify] can verify,
+// at a bearable cost:
+//
+//   - argon2id, argon2i, scrypt or PBKDF2 (with SHA-1, SHA-256 or SHA-512) in PHC form,
+//   - bcrypt ($2a$, $2b$, $2y$),
+//   - scrypt as Better Auth (salt:key in hexadecimal), as Ory Kratos ($scrypt$ln=N) and
+//     as Firebase ($firescrypt$, in Kratos' form) write it,
+//   - PBKDF2 as Django writes it (pbkdf2_sha256$),
+//   - salted SHA of an LDAP server: {SSHA}, {SSHA256} and {SSHA512}.
+//
 // Its errors do not repeat the hash.
 func CheckHash(stored string) error {
 	_, err := parseHash(stored)
@@ -52,11 +58,19 @@ func CheckHash(stored string) error {
 func parseHash(stored string) (passwordHash, error) {
 	scheme, _, phc := strings.Cut(strings.TrimPrefix(stored, "$"), "$")
 	switch {
+	case strings.HasPrefix(stored, "{"):
+		return parseSSHA(stored)
 	case !phc:
+		return parseBetterAuth(stored)
+	case strings.HasPrefix(stored, "pbkdf2_"):
+		return parseDjango(stored)
+	case scheme == "scrypt":
 		return parseScrypt(stored)
+	case scheme == "firescrypt":
+		return parseFirebase(stored)
 	case scheme == "argon2id" || scheme == "argon2i":
 		return parseArgon2(stored)
-	case scheme == "pbkdf2-sha256" || scheme == "pbkdf2-sha512":
+	case strings.HasPrefix(scheme, "pbkdf2-"):
 		return parsePBKDF2(stored)
 	case scheme == "2a" || scheme == "2b" || scheme == "2y":
 		return parseBcrypt(stored)
@@ -137,7 +151,7 @@ func (h argon2Hash) madeWith(p argon2Params) bool {
 }
 
 // pbkdf2Hash is $pbkdf2-sha256$i=600000$salt$key, with or without the length of
-// the key as l=32, and the same with sha512.
+// the key as l=32, and the same with sha1 and sha512.
 type pbkdf2Hash struct {
 	digest     func() hash.Hash
 	iterations int
@@ -149,9 +163,9 @@ func parsePBKDF2(stored string) (passwordHash, error) {
 	if len(fields) != 5 {
 		return nil, errHash
 	}
-	h := pbkdf2Hash{digest: sha256.New}
-	if fields[1] == "pbkdf2-sha512" {
-		h.digest = sha512.New
+	h := pbkdf2Hash{digest: digestOf(strings.TrimPrefix(fields[1], "pbkdf2-"))}
+	if h.digest == nil {
+		return nil, errHash
 	}
 	var err error
 	if h.salt, h.key, err = decodeSaltAndKey(fields[3], fields[4]); err != nil {
@@ -164,10 +178,30 @@ func parsePBKDF2(stored string) (passwordHash, error) {
 	if _, err := fmt.Sscanf(iterations, "i=%d", &h.iterations); err != nil {
 		return nil, errHash
 	}
-	if h.iterations < 1 || h.iterations > maxPBKDF2Iterations || iterations != fmt.Sprintf("i=%d", h.iterations) {
-		return nil, fmt.Errorf("password hash: pbkdf2 must have 1 to %d iterations", maxPBKDF2Iterations)
+	if iterations != fmt.Sprintf("i=%d", h.iterations) {
+		return nil, errHash
 	}
-	return h, nil
+	return h, h.check()
+}
+
+func (h pbkdf2Hash) check() error {
+	if h.iterations < 1 || h.iterations > maxPBKDF2Iterations {
+		return fmt.Errorf("password hash: pbkdf2 must have 1 to %d iterations", maxPBKDF2Iterations)
+	}
+	return nil
+}
+
+// digestOf returns the hash function with the name, nil if there is none.
+func digestOf(name string) func() hash.Hash {
+	switch name {
+	case "sha1":
+		return sha1.New
+	case "sha256":
+		return sha256.New
+	case "sha512":
+		return sha512.New
+	}
+	return nil
 }
 
 func (h pbkdf2Hash) matches(password string) bool {
@@ -191,30 +225,6 @@ func parseBcrypt(stored string) (passwordHash, error) {
 
 func (h bcryptHash) matches(password string) bool {
 	return bcrypt.CompareHashAndPassword(h, []byte(norm.NFC.String(password))) == nil
-}
-
-// scryptHash is Better Auth's form: the salt, of which the hexadecimal text
-// itself goes into the hash, a colon, and the key.
-type scryptHash struct {
-	salt, key []byte
-}
-
-func parseScrypt(stored string) (passwordHash, error) {
-	salt, hexKey, _ := strings.Cut(stored, ":")
-	key, err := hex.DecodeString(hexKey)
-	if err != nil || len(key) != 64 || len(salt) != 32 {
-		return nil, errHash
-	}
-	if _, err := hex.DecodeString(salt); err != nil {
-		return nil, errHash
-	}
-	return scryptHash{salt: []byte(salt), key: key}, nil
-}
-
-// matches normalises to NFKC, as Better Auth does.
-func (h scryptHash) matches(password string) bool {
-	key, err := scrypt.Key([]byte(norm.NFKC.String(password)), h.salt, 16384, 16, 1, len(h.key))
-	return err == nil && subtle.ConstantTimeCompare(key, h.key) == 1
 }
 
 // b64 is the PHC string format's encoding.
