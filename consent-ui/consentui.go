@@ -5,8 +5,9 @@
 //
 // The forms come back as POST:
 //
-//	/login          request, username, password
+//	/login          request, username, password, remember (yes)
 //	/login/choose   request, account: the value of the one chosen
+//	/login/forget   request, account: the value of the one who is not to be listed
 //	/login/switch   request: the person wants to sign in, to another account
 //	/sign-up/start  request: the person wants to create an account
 //	/sign-up        request, name, email, password

@@ -78,8 +78,8 @@ const (
 	ProblemPassword Problem = "password" // too short or too long
 )
 
-// Choose asks which of the people who are signed in in this browser is meant:
-// prompt=select_account, [OpenID Connect Core §3.1.2.1].
+// Choose asks which of the people is meant who are signed in in this browser, or
+// were: prompt=select_account, [OpenID Connect Core §3.1.2.1], or nothing says who.
 //
 // [OpenID Connect Core §3.1.2.1]: https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest
 type Choose struct {
@@ -92,6 +92,8 @@ type Account struct {
 	Person Person
 	// Value comes back when they are. It says nothing to anybody but us.
 	Value string
+	// SignedIn: they need not sign in. Anybody else can be forgotten.
+	SignedIn bool
 }
 
 // SignUp asks for what an account needs.

@@ -41,7 +41,7 @@ func examples() map[string]Page {
 		"choose_empty":      Choose{},
 		"choose": Choose{
 			Step:     step,
-			Accounts: []Account{{person, "1"}, {Person{Identifier: "grace@example.com"}, "2"}},
+			Accounts: []Account{{person, "1", true}, {Person{Identifier: "grace@example.com"}, "2", false}},
 		},
 		"sign_up_empty": SignUp{},
 		"sign_up":       SignUp{Step: step, MinPassword: 8, Name: "Ada Lovelace"},
@@ -271,7 +271,7 @@ func TestWhatOthersWriteIsEscaped(t *testing.T) {
 			Code: attack, Description: attack, ClientID: attack, RedirectURI: attack, Registered: []string{attack},
 		}},
 		FormPost{Client: client, Action: "javascript:alert(1)", Parameters: []Parameter{{attack, attack}}},
-		Choose{Step: Step{Client: client, Request: attack}, Accounts: []Account{{Person{attack, attack}, attack}}},
+		Choose{Step: Step{Client: client, Request: attack}, Accounts: []Account{{Person{attack, attack}, attack, false}}},
 		SignUp{Step: Step{Client: client, Request: attack}, Name: attack, Email: attack},
 		SignOut{Client: client, Request: attack, People: []Person{{attack, attack}}},
 		SigningOut{

@@ -15,6 +15,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -86,6 +87,7 @@ func (h *Handler) Routes(r chi.Router) {
 			"/login":        h.resumeUnread(h.login),
 			"/login/switch": h.resumeUnread(h.switchAccount),
 			"/login/choose": h.resume(h.choose),
+			"/login/forget": h.resume(h.forget),
 			"/consent":      h.resume(h.consent),
 		}
 		if h.Registrar != nil {
@@ -124,6 +126,8 @@ type flow struct {
 	// signed in in it, the latest first.
 	browser *session.Browser
 	people  []storage.SignedIn
+	// signedOut are those who were, and whom the browser lists.
+	signedOut []session.Person
 	// who is the one of them that the request is about, nil if there is none.
 	who *storage.SignedIn
 	// chosen: the person has chosen who they are in this very request, and
@@ -220,6 +224,9 @@ func (h *Handler) open(r *http.Request, p pending, sessions []storage.Hash) (*fl
 		client: state.Client, started: p.Started, browser: h.Cookies.Browser(r), people: state.Sessions,
 		write: storage.Write{Now: h.Now()},
 	}
+	f.signedOut = slices.DeleteFunc(h.Cookies.People(r), func(p session.Person) bool {
+		return slices.ContainsFunc(f.people, func(in storage.SignedIn) bool { return in.User.ID == p.UserID })
+	})
 	parameters, fault := h.resolve(r.Context(), state.Client, form, p.Resolved)
 	f.request, f.fault = oauth.ParseAuthorizationRequest(parameters), fault
 	if err := h.proveRedirectURI(f.request, f.client); err != nil {

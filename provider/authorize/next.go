@@ -117,7 +117,7 @@ func (h *Handler) commit(w http.ResponseWriter, r *http.Request, f *flow) error 
 		f.browser.Add(s.token, f.who.Session.Remembered, s.replaces)
 		f.browser.Save(w)
 		h.endPushedOut(r.Context(), f)
-		h.Cookies.RememberDevice(w, r, f.who.User.ID, s.identifier)
+		h.Cookies.RememberDevice(w, r, f.known(), f.who.Session.Remembered)
 	}
 	f.write, f.signIn = storage.Write{Now: f.write.Now}, nil
 	return nil

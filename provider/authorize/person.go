@@ -46,11 +46,6 @@ func (f *flow) hinted(p storage.SignedIn) bool {
 	return err == nil && slices.Contains(p.User.Identifiers, identifier)
 }
 
-// mayChoose: the request asks for the person to choose, and there is a choice.
-func (f *flow) mayChoose() bool {
-	return f.request.Prompts("select_account") && !f.chosen && !f.signedIn && len(f.people) > 0
-}
-
 // authenticated: the person is signed in as recently as the request demands.
 func (f *flow) authenticated() bool {
 	if f.who == nil {

@@ -45,10 +45,13 @@ func statusOf(problem consentui.Problem) int {
 }
 
 // loginHint is what the sign-in page begins with: who has to prove it anew, or
-// else the request's login_hint.
+// else the request's login_hint, or else the one who has signed in here before.
 func (f *flow) loginHint() string {
-	if f.who != nil && f.expected() {
+	switch {
+	case f.who != nil && f.expected():
 		return account.Page(&f.who.User).Identifier
+	case f.request.LoginHint == "" && f.hint == "" && len(f.people) == 0 && len(f.signedOut) == 1:
+		return f.signedOut[0].Identifier
 	}
 	return f.request.LoginHint
 }
@@ -90,33 +93,6 @@ func (h *Handler) attempt(r *http.Request, username, password string, f *flow) a
 		Device: device.ID, DeviceUser: device.UserID,
 		Network: h.Network(r), ConsentFor: f.client.ID, Sessions: f.browser.Sessions(),
 	}
-}
-
-// showChoose shows who is signed in in this browser, to choose from.
-func (h *Handler) showChoose(w http.ResponseWriter, r *http.Request, f *flow) error {
-	step, err := h.seal(w, r, f, pending{})
-	if err != nil {
-		return err
-	}
-	page := consentui.Choose{Step: step}
-	for _, p := range f.people {
-		page.Accounts = append(page.Accounts, consentui.Account{Person: account.Page(&p.User), Value: p.User.ID})
-	}
-	return h.Pages.Render(w, r, http.StatusOK, page)
-}
-
-// choose serves POST /login/choose: which of the people in the browser it is.
-func (h *Handler) choose(w http.ResponseWriter, r *http.Request, f *flow) error {
-	// Whoever is not signed in any more signs in.
-	f.who = nil
-	f.pick(func(p storage.SignedIn) bool { return p.User.ID == f.form.Get("account") })
-	f.chosen = true
-	return h.next(w, r, f)
-}
-
-// switchAccount serves POST /login/switch: the person wants to be somebody else.
-func (h *Handler) switchAccount(w http.ResponseWriter, r *http.Request, f *flow) error {
-	return h.showLogin(w, r, f, "", consentui.ProblemNone)
 }
 
 func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request, f *flow) error {

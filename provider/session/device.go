@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatelodge/gatelodge/provider/secret"
@@ -14,8 +15,9 @@ const (
 	// deviceLifetime is how long a device is known after a person's last
 	// sign-in with it.
 	deviceLifetime = 180 * 24 * time.Hour
-	// peoplePerDevice bounds the cookie.
+	// peoplePerDevice and maxName, in bytes, bound the cookie.
 	peoplePerDevice = 5
+	maxName         = 100
 )
 
 // Device is a browser in which a person has signed in before. Attempts from it
@@ -34,7 +36,16 @@ type known struct {
 type person struct {
 	UserID     string    `json:"user"`
 	Identifier string    `json:"identifier"`
+	Name       string    `json:"name,omitempty"`
 	At         time.Time `json:"at"`
+	// Listed: they are shown to whoever uses the browser.
+	Listed bool `json:"listed,omitempty"`
+}
+
+// Person is somebody who has signed in with a device.
+type Person struct {
+	// Identifier is normalised.
+	UserID, Identifier, Name string
 }
 
 // Device returns what the browser is to the person who signs in with the
@@ -50,24 +61,52 @@ func (c *Cookies) Device(r *http.Request, identifier string) Device {
 	return Device{ID: k.ID, UserID: k.People[max(i, 0)].UserID}
 }
 
-// RememberDevice makes the browser a known device of the user, who has just
-// signed in with the normalised identifier.
-func (c *Cookies) RememberDevice(w http.ResponseWriter, r *http.Request, userID, identifier string) {
+// RememberDevice makes the browser a known device of the person, who has just signed
+// in. People lists them if they want to stay signed in: nobody else wants their name
+// left on a device that others may use.
+func (c *Cookies) RememberDevice(w http.ResponseWriter, r *http.Request, p Person, listed bool) {
 	now := c.Now()
 	k := c.known(r)
 	if k.ID == "" {
 		k.ID = secret.Token("")
 	}
-	k.People = slices.DeleteFunc(k.People, func(p person) bool { return p.UserID == userID })
-	k.People = slices.Insert(k.People, 0, person{userID, identifier, now.UTC()})
+	name := strings.ToValidUTF8(p.Name[:min(len(p.Name), maxName)], "")
+	k.People = slices.DeleteFunc(k.People, func(known person) bool { return known.UserID == p.UserID })
+	k.People = slices.Insert(k.People, 0, person{p.UserID, p.Identifier, name, now.UTC(), listed})
 	k.People = k.People[:min(len(k.People), peoplePerDevice)]
+	c.remember(w, k)
+}
 
+// ForgetDevice makes the browser no device of the user's any more.
+func (c *Cookies) ForgetDevice(w http.ResponseWriter, r *http.Request, userID string) {
+	k := c.known(r)
+	k.People = slices.DeleteFunc(k.People, func(p person) bool { return p.UserID == userID })
+	c.remember(w, k)
+}
+
+// People are those to choose from who have signed in with the device, the latest
+// first. They may be signed in or not.
+func (c *Cookies) People(r *http.Request) []Person {
+	var people []Person
+	for _, p := range c.known(r).People {
+		if p.Listed {
+			people = append(people, Person{p.UserID, p.Identifier, p.Name})
+		}
+	}
+	return people
+}
+
+func (c *Cookies) remember(w http.ResponseWriter, k known) {
+	if len(k.People) == 0 {
+		c.write(w, deviceCookie, "", time.Unix(1, 0))
+		return
+	}
 	plain, err := json.Marshal(k)
 	if err != nil {
-		panic(err) // strings and a time of this century always marshal
+		panic(err) // strings and times of this century always marshal
 	}
 	sealed := base64.RawURLEncoding.EncodeToString(c.Key.Seal(plain, []byte(deviceCookie)))
-	c.write(w, deviceCookie, sealed, now.Add(deviceLifetime))
+	c.write(w, deviceCookie, sealed, c.Now().Add(deviceLifetime))
 }
 
 // known opens the device cookie. One that is missing, altered or sealed under

@@ -71,7 +71,7 @@ func TestCookiesAreForThisHostAlone(t *testing.T) {
 		w := httptest.NewRecorder()
 		sign(c, browser{}, w, NewToken())
 		c.BindBrowser(w, httptest.NewRequest(http.MethodGet, "/", nil))
-		c.RememberDevice(w, httptest.NewRequest(http.MethodGet, "/", nil), "u1", "ada")
+		c.RememberDevice(w, httptest.NewRequest(http.MethodGet, "/", nil), Person{"u1", "ada", "Ada"}, true)
 		set := w.Result().Cookies()
 		if len(set) != 5 {
 			t.Fatalf("%d cookies, want 5", len(set))
@@ -265,7 +265,7 @@ func TestDeviceIsKnownToWhoSignedIn(t *testing.T) {
 	}
 	signIn := func(userID, identifier string) {
 		w := httptest.NewRecorder()
-		c.RememberDevice(w, b.request(), userID, identifier)
+		c.RememberDevice(w, b.request(), Person{userID, identifier, ""}, false)
 		set := b.receive(w)
 		if want := now.now.Add(deviceLifetime); !set[0].Expires.Equal(want) {
 			t.Errorf("expires %v, want %v", set[0].Expires, want)
@@ -303,7 +303,7 @@ func TestDeviceCookieCannotBeForged(t *testing.T) {
 	c, _ := newCookies(t, true)
 	b := browser{}
 	w := httptest.NewRecorder()
-	c.RememberDevice(w, b.request(), "u1", "ada")
+	c.RememberDevice(w, b.request(), Person{"u1", "ada", "Ada"}, true)
 	b.receive(w)
 	name := c.name(deviceCookie)
 	sealed, err := base64.RawURLEncoding.DecodeString(b[name])
@@ -331,7 +331,7 @@ func TestDeviceCookieIsBounded(t *testing.T) {
 	var raw string
 	for i := range 2 * peoplePerDevice {
 		w := httptest.NewRecorder()
-		c.RememberDevice(w, b.request(), fmt.Sprintf("%036d", i), strings.Repeat(string(rune('a'+i)), 254))
+		c.RememberDevice(w, b.request(), Person{fmt.Sprintf("%036d", i), strings.Repeat(string(rune('a'+i)), 254), strings.Repeat("\u00e9", 200)}, true)
 		raw = b.receive(w)[0].Raw
 	}
 	if len(raw) > 4096 {
