@@ -13,6 +13,8 @@
 //	/sign-up        request, name, email, password
 //	/consent        request, decision (allow or deny)
 //	/logout         request, decision (sign-out or stay)
+//	/login/language request, language
+//	/language       return, language: from a page that is no step
 //
 // The scripts are ECMAScript 5, so that they do not fail in an old browser.
 package consentui
@@ -93,6 +95,8 @@ type view struct {
 	Lang, Dir  string
 	// Theme is light or dark, "" for the device's.
 	Theme string
+	// Switch is nil where the language cannot be changed without losing the page.
+	Switch *languageSwitch
 
 	texts *Texts
 }
@@ -119,7 +123,7 @@ func (p *Pages) execute(v view) (*bytes.Buffer, error) {
 func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, page Page) error {
 	texts := p.negotiate(r, uiLocales(page))
 	v := p.view(texts, page)
-	v.Theme = p.theme(r)
+	v.Theme, v.Switch = p.theme(r), p.languageSwitch(r, page, texts)
 	body, err := p.execute(v)
 	if err != nil {
 		return err

@@ -144,6 +144,55 @@ func (p *Pages) RememberLanguage(w http.ResponseWriter, lang string) bool {
 	return true
 }
 
+// LanguagePath and StepLanguagePath are where the language is chosen: on a page that
+// can be asked for again, and on one that a pending request waits in.
+const (
+	LanguagePath     = "/language"
+	StepLanguagePath = "/login/language"
+)
+
+// languageSwitch is the form at the foot of a page.
+type languageSwitch struct {
+	// Name is the language that the page is in, Others are those that it could be.
+	Name   string
+	Others []*Texts
+	Action string
+	// Field and Value lead back to the page.
+	Field, Value string
+}
+
+func (p *Pages) languageSwitch(r *http.Request, page Page, texts *Texts) *languageSwitch {
+	s := &languageSwitch{Name: texts.Name, Others: p.languages.except(texts)}
+	if len(s.Others) == 0 {
+		return nil
+	}
+	switch page := page.(type) {
+	case FormPost, SigningOut, Error: // on their way already, or of an address that is repeated nowhere
+		return nil
+	case interface{ request() string }:
+		s.Action, s.Field, s.Value = StepLanguagePath, "request", page.request()
+		return s
+	}
+	if r.Method != http.MethodGet || !ours(r.URL.RequestURI()) {
+		return nil
+	}
+	s.Action, s.Field, s.Value = LanguagePath, "return", r.URL.RequestURI()
+	return s
+}
+
+func (l *languages) except(one *Texts) []*Texts {
+	return slices.DeleteFunc(slices.Clone(l.all), func(t *Texts) bool { return t == one })
+}
+
+// Return is where a page that is no step is asked for again: the address that it had
+// sent along, if that is a path of ours.
+func Return(address string) string {
+	if !ours(address) {
+		return "/"
+	}
+	return address
+}
+
 // preferenceLifetime is what browsers keep a cookie for at most.
 const preferenceLifetime = 400 * 24 * time.Hour
 

@@ -234,3 +234,50 @@ func TestValuesAreNotReadAsPlaceholders(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
+
+// A page that can be asked for again is, in the other language; one that a request
+// waits in is resumed; one that was posted to and is no step stays as it is.
+func TestLanguageSwitchLeadsBackToThePage(t *testing.T) {
+	t.Parallel()
+	p := newPages(t)
+	for name, test := range map[string]struct {
+		method, target string
+		page           Page
+		want           []string
+	}{
+		"asked for": {http.MethodGet, "/account/apps?x=1&y=2", Home{}, []string{
+			`action="/language"`, `name="return" value="/account/apps?x=1&amp;y=2"`,
+		}},
+		"a step":                        {http.MethodPost, "/login", Login{Step: Step{Request: "sealed"}}, []string{`action="/login/language"`, `name="request" value="sealed"`}},
+		"posted":                        {http.MethodPost, "/logout", SignedOut{}, nil},
+		"with an address like a host's": {http.MethodGet, "//evil.example", Home{}, nil},
+		"on its way":                    {http.MethodGet, "/authorize", FormPost{}, nil},
+		"refused":                       {http.MethodGet, "/authorize?redirect_uri=x", Error{}, nil},
+	} {
+		r := httptest.NewRequest(test.method, "/", nil)
+		r.URL.Path, r.URL.RawQuery, _ = strings.Cut(test.target, "?")
+		r.URL.RawPath = r.URL.Path
+		w := httptest.NewRecorder()
+		if err := p.Render(w, r, http.StatusOK, test.page); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range append(test.want, `name="language" value="de" lang="de" dir="ltr">Deutsch</button>`) {
+			if strings.Contains(w.Body.String(), want) != (test.want != nil) {
+				t.Errorf("%s: %s: found or not, against what is right, in %s", name, want, w.Body)
+			}
+		}
+	}
+}
+
+// No other site can be returned to.
+func TestLanguageReturnsToPathsOfOursOnly(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"/account?x=1": "/account?x=1", "": "/", "//evil.example": "/", `/\evil.example`: "/", `/a\..\b`: "/",
+		"https://evil.example": "/", "/\t/evil.example": "/", "account": "/", "javascript:alert(1)": "/",
+	} {
+		if got := Return(address); got != want {
+			t.Errorf("Return(%q) = %q, want %q", address, got, want)
+		}
+	}
+}

@@ -132,15 +132,27 @@ type Scope struct {
 
 // Error says what went wrong, to the person and not to the client.
 type Error struct {
-	// Title and Detail are constant texts. Without them the page says that
-	// something went wrong on our side.
-	Title, Detail string
+	Fault Fault
+	// Reason says more to who builds the application: a constant text in English.
+	Reason string
 	// RequestID and Time find the log line.
 	RequestID string
 	Time      time.Time
 	// Dev is shown to developers. It is nil in production.
 	Dev *DevDetail
 }
+
+// Fault is what an [Error] page is about.
+type Fault string
+
+// The faults.
+const (
+	FaultOurs     Fault = ""          // something went wrong on our side
+	FaultRequest  Fault = "request"   // the authorization request is not valid
+	FaultSignOut  Fault = "sign_out"  // the logout request is not valid
+	FaultForm     Fault = "form"      // a form of ours came back as it cannot
+	FaultNotFound Fault = "not_found" // there is no such page
+)
 
 // DevDetail is what a developer wants to know of a refused request.
 type DevDetail struct {
@@ -254,6 +266,7 @@ func (StillSignedIn) template() string { return "still_signed_in.html" }
 func (CheckSession) template() string  { return "check_session.html" }
 func (Home) template() string          { return "home.html" }
 
+func (s Step) request() string        { return s.Request }
 func (s Step) uiLocales() string      { return s.UILocales }
 func (p SignOut) uiLocales() string   { return p.UILocales }
 func (s Step) leadsTo() string        { return s.RedirectURI }

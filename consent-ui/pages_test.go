@@ -96,17 +96,20 @@ func examples() map[string]Page {
 		},
 		"error_empty": Error{},
 		"error": Error{
-			Title: "Acme Notes cannot sign you in", Detail: "It asked in a way that is not allowed. Tell whoever runs it.",
+			Fault: FaultRequest, Reason: "client_id is missing",
 			RequestID: "5JQ2V7EXAMPLE", Time: time.Date(2026, 11, 24, 8, 30, 0, 0, time.UTC),
 		},
 		"error_dev": Error{
-			Title: "The redirect URI is not registered", Detail: "We cannot send you back to the application.",
+			Fault: FaultRequest, Reason: "redirect_uri is not one that the application registered",
 			RequestID: "5JQ2V7EXAMPLE", Time: time.Date(2026, 11, 24, 8, 30, 0, 0, time.UTC),
 			Dev: &DevDetail{
 				Code: "invalid_request", Description: "redirect_uri is not registered", ClientID: "acme-notes",
 				RedirectURI: "https://app.acme.example/callback/", Registered: []string{redirect, "http://localhost:3000/callback"},
 			},
 		},
+		"error_sign_out":           Error{Fault: FaultSignOut},
+		"error_form":               Error{Fault: FaultForm},
+		"error_not_found":          Error{Fault: FaultNotFound},
 		"error_dev_unknown_client": Error{Dev: &DevDetail{Code: "invalid_client", RedirectURI: redirect}},
 		"expired":                  Expired{},
 		"form_post_empty":          FormPost{},
@@ -134,7 +137,7 @@ func newPages(t *testing.T) *Pages {
 func render(t *testing.T, p *Pages, page Page) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
-	if err := p.Render(w, httptest.NewRequest(http.MethodGet, "/", nil), http.StatusOK, page); err != nil {
+	if err := p.Render(w, httptest.NewRequest(http.MethodGet, "/page", nil), http.StatusOK, page); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -267,7 +270,7 @@ func TestWhatOthersWriteIsEscaped(t *testing.T) {
 			Person: Person{attack, attack},
 			Scopes: []Scope{{Name: attack}, {Name: attack, Description: attack}},
 		},
-		Error{Title: attack, Detail: attack, RequestID: attack, Dev: &DevDetail{
+		Error{Reason: attack, RequestID: attack, Dev: &DevDetail{
 			Code: attack, Description: attack, ClientID: attack, RedirectURI: attack, Registered: []string{attack},
 		}},
 		FormPost{Client: client, Action: "javascript:alert(1)", Parameters: []Parameter{{attack, attack}}},

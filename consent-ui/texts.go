@@ -112,8 +112,7 @@ func initials(name string) string {
 // logo returns the address of the client's logo if the page may show it: a path
 // of ours or a data: image, in which no script runs.
 func logo(c Client) template.URL {
-	ours := strings.HasPrefix(c.LogoURI, "/") && !strings.HasPrefix(c.LogoURI, "//")
-	if ours || strings.HasPrefix(c.LogoURI, "data:image/") {
+	if ours(c.LogoURI) || strings.HasPrefix(c.LogoURI, "data:image/") {
 		return template.URL(c.LogoURI) //nolint:gosec // neither leads anywhere else
 	}
 	return ""
@@ -137,11 +136,16 @@ func leave(uri string) template.URL {
 		return "" // browsers leave some of them out, and read something else
 	}
 	scheme, _, found := strings.Cut(uri, ":")
-	ours := strings.HasPrefix(uri, "/") && !strings.HasPrefix(uri, "//") && !strings.HasPrefix(uri, `/\`)
-	if ours || web(uri) != "" || found && privateScheme.MatchString(scheme) {
+	if ours(uri) || web(uri) != "" || found && privateScheme.MatchString(scheme) {
 		return template.URL(uri) //nolint:gosec // none of them runs in this page
 	}
 	return ""
+}
+
+// ours reports whether the address is a path of ours, whatever a browser makes of it.
+func ours(address string) bool {
+	return strings.HasPrefix(address, "/") && !strings.HasPrefix(address, "//") &&
+		!strings.ContainsRune(address, '\\') && !strings.ContainsFunc(address, unicode.IsControl)
 }
 
 var privateScheme = regexp.MustCompile(`^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+$`)

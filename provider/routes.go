@@ -52,13 +52,14 @@ func routes(d Deps, pages *consentui.Pages, e endpoints) http.Handler {
 
 	// The front channel: the browser, the person, the session.
 	//   GET, POST /authorize
-	//   POST /login, /login/switch, /login/choose, /consent, /sign-up/start, /sign-up
+	//   POST /login, /login/switch, /login/choose, /login/language, /consent, /sign-up/start, /sign-up
 	//   GET, POST /end_session, /logout      GET /check_session
 	e.authorize.Routes(r)
 	e.logout.Routes(r)
-	// What the pages show: GET /logo/{client_id}, /static/*
+	// What the pages show: GET /logo/{client_id}, /static/*      POST /language
 	e.logo.Routes(r)
 	r.Get("/static/*", pages.Static().ServeHTTP)
+	r.With(web.OwnForms(d.Config.Issuer, web.OAuthJSON)).Post(consentui.LanguagePath, web.Handle(web.OAuthJSON, chooseLanguage(d, pages)))
 	r.Get("/", web.Handle(web.OAuthJSON, func(w http.ResponseWriter, r *http.Request) error {
 		return pages.Render(w, r, http.StatusOK, consentui.Home{})
 	}))
@@ -66,9 +67,24 @@ func routes(d Deps, pages *consentui.Pages, e endpoints) http.Handler {
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		web.EventOf(r.Context()).Fail(oauth.Refuse(oauth.InvalidRequest, "no such page"))
 		_ = pages.Render(w, r, http.StatusNotFound, consentui.Error{
-			Title: "There is no such page", Detail: "The address is wrong, or the page has moved.",
-			RequestID: web.EventOf(r.Context()).ID, Time: d.Now(),
+			Fault: consentui.FaultNotFound, RequestID: web.EventOf(r.Context()).ID, Time: d.Now(),
 		})
 	})
 	return r
+}
+
+// chooseLanguage serves POST /language: the page that the person was at, in another
+// language.
+func chooseLanguage(d Deps, pages *consentui.Pages) web.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		form, err := web.Form(r)
+		if err != nil {
+			return err
+		}
+		if !pages.RememberLanguage(w, form.Get("language")) {
+			return oauth.Refuse(oauth.InvalidRequest, "there are no pages in that language")
+		}
+		web.SeeOther(w, d.Config.Issuer+consentui.Return(form.Get("return")))
+		return nil
+	}
 }

@@ -89,6 +89,8 @@ func (h *Handler) Routes(r chi.Router) {
 			"/login/choose": h.resume(h.choose),
 			"/login/forget": h.resume(h.forget),
 			"/consent":      h.resume(h.consent),
+			// Whatever step it is, it is shown again in the language.
+			consentui.StepLanguagePath: h.resume(h.next),
 		}
 		if h.Registrar != nil {
 			steps["/sign-up/start"], steps["/sign-up"] = h.resume(h.startSignUp), h.resume(h.signUp)

@@ -92,6 +92,9 @@ func (h *Handler) reopen(begin func(*http.Request, pending) (*flow, error), next
 			return h.refuse(w, r, f, err)
 		}
 		f.form, f.page, f.remember = form, p, p.Remember
+		if lang := form.Get("language"); h.Pages.RememberLanguage(w, lang) {
+			f.request.Form.Set("ui_locales", lang) // the application's wish gives way to the person's
+		}
 		f.identify(p.User)
 		return next(w, r, f)
 	}

@@ -80,7 +80,7 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
 	status := e.Status()
 	if status < http.StatusInternalServerError {
 		status = http.StatusBadRequest // not 401 or 403: a person at a page has no credentials to add
-		page.Title, page.Detail = "This sign-in request is not valid", "It cannot be answered: "+e.Description+". Go back to the application and start again from there."
+		page.Fault, page.Reason = consentui.FaultRequest, e.Description
 	}
 	if h.Dev {
 		page.Dev = devDetail(e, event.ClientID)

@@ -108,7 +108,7 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
 	status := e.Status()
 	if status < http.StatusInternalServerError {
 		status = http.StatusBadRequest
-		page.Title, page.Detail = "This sign-out request is not valid", "You have not been signed out: "+e.Description+"."
+		page.Fault, page.Reason = consentui.FaultSignOut, e.Description
 	}
 	if h.Dev {
 		page.Dev = &consentui.DevDetail{Code: string(e.Code), Description: e.Description, ClientID: event.ClientID}
