@@ -64,6 +64,8 @@ const (
 
 	markCode = `UPDATE codes t SET used_at = @now::timestamptz, used_by = @key::text WHERE `
 
+	stillThere = `SELECT FROM users WHERE id = @changed::text`
+
 	stillRegistered = `SELECT FROM passkeys WHERE id = @passkey::bytea`
 
 	markLink = `UPDATE links t SET used_at = @now::timestamptz, used_by = @key::text
@@ -96,6 +98,9 @@ func (w *writing) guard() admission {
 		return w.consume("refresh_tokens", refreshUnspent, markRefresh, ifRotated)
 	}
 	ready := w.verify()
+	if w.Change != nil {
+		ready = `SELECT FROM (` + ready + `) AS ready WHERE EXISTS (` + stillThere + `)`
+	}
 	if w.Session != nil {
 		ready = w.prove(ready)
 	}

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"bytes"
+	"database/sql"
 	"slices"
 	"sync"
 	"testing"
@@ -71,31 +72,48 @@ func TestMigrationCutShortIsRunAgain(t *testing.T) {
 	isMigrated(t, db, true)
 }
 
-// Records of the first release are read as they were meant, and people who are
-// there already get a salt each.
-func TestRecordsOfTheFirstSchemaStayValid(t *testing.T) {
+// Records of the releases before are read as they were meant, whether those wrote
+// them before the migration or after, and people who are there already get a salt each.
+func TestRecordsOfFormerSchemasStayValid(t *testing.T) {
 	t.Parallel()
-	url := pgtest.NewEmptyDatabase(t)
-	config, err := pgx.ParseConfig(url)
+	for name, written := range map[string]int64{"before": 2, "after": 3} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := pgtest.NewEmptyDatabase(t)
+			config, err := pgx.ParseConfig(url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conns := stdlib.OpenDB(*config)
+			defer conns.Close()
+			const at, list = "timestamptz '2031-02-03 04:05:06Z'", "'{}'"
+			upTo(t, conns, 1)
+			run(t, conns, storagetest.FirstRecords(at, list, "sha256('')"))
+			upTo(t, conns, written)
+			run(t, conns, storagetest.SecondRecords(at, list))
+			db := open(t, postgres.Config{URL: url})
+			migrate(t, db)
+			storagetest.CheckFirstRecords(t, db)
+		})
+	}
+}
+
+func upTo(t *testing.T, conns *sql.DB, version int64) {
+	t.Helper()
+	p, err := goose.NewProvider(goose.DialectPostgres, conns, migrations.Postgres)
 	if err != nil {
 		t.Fatal(err)
 	}
-	conns := stdlib.OpenDB(*config)
-	defer conns.Close()
-	first, err := goose.NewProvider(goose.DialectPostgres, conns, migrations.Postgres)
-	if err != nil {
+	if _, err := p.UpTo(t.Context(), version); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := first.UpTo(t.Context(), 1); err != nil {
+}
+
+func run(t *testing.T, conns *sql.DB, statements string) {
+	t.Helper()
+	if _, err := conns.ExecContext(t.Context(), statements); err != nil {
 		t.Fatal(err)
 	}
-	records := storagetest.FirstRecords("timestamptz '2031-02-03 04:05:06Z'", "'{}'", "sha256('')")
-	if _, err := conns.ExecContext(t.Context(), records); err != nil {
-		t.Fatal(err)
-	}
-	db := open(t, postgres.Config{URL: url})
-	migrate(t, db)
-	storagetest.CheckFirstRecords(t, db)
 }
 
 func isMigrated(t *testing.T, db *postgres.DB, want bool) {

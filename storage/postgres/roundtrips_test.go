@@ -28,6 +28,12 @@ func TestEachVerbIsOneRoundTrip(t *testing.T) {
 		ID: "sid", Hash: storage.HashOf("session"), UserID: "user",
 		AuthTime: now, CreatedAt: now, ExpiresAt: now.Add(time.Hour),
 	}
+	password := "$argon2id$new"
+	link := storage.Link{ID: "link", Hash: storage.HashOf("link"), CreatedAt: now, ExpiresAt: now.Add(time.Hour)}
+	another := link
+	another.ID, another.Hash, another.UserID = "another", storage.HashOf("another"), "user"
+	activity := []storage.Activity{{ID: "activity", UserID: "user", At: now}}
+	passkey := &storage.Passkey{ID: []byte("passkey"), CreatedAt: now}
 	verbs := []struct {
 		name string
 		run  func() error
@@ -69,6 +75,51 @@ func TestEachVerbIsOneRoundTrip(t *testing.T) {
 				},
 			})
 		}},
+		{"Apply that changes a user", func() error {
+			return db.Apply(ctx, storage.Write{
+				Key: "3", Now: now, Verified: &storage.Verified{UserID: "user", SessionID: "sid"},
+				Change: &storage.UserChange{
+					UserID: "user", PasswordHash: &password, KeepSession: "sid", Identifiers: []string{"user"},
+					Claims: &storage.Claims{}, Preferences: &storage.Preferences{}, DeletesAt: &time.Time{},
+					SetTOTP: &storage.TOTP{CreatedAt: now}, AddPasskey: passkey,
+					RenamePasskey: &storage.PasskeyName{ID: passkey.ID}, RecoveryCodes: []storage.Hash{link.Hash},
+				},
+				Links: []storage.Link{link, another}, Activity: activity,
+				Mails: []storage.Mail{{ID: "mail", CreatedAt: now, ExpiresAt: now.Add(time.Hour)}},
+			})
+		}},
+		{"Apply by a link", func() error {
+			return db.Apply(ctx, storage.Write{
+				Key: "4", Now: now, UseLink: &storage.LinkUse{Hash: link.Hash},
+				CreateUser: &storage.User{ID: "new", Identifiers: []string{"new"}, CreatedAt: now, UpdatedAt: now},
+			})
+		}},
+		{"Apply by a passkey", func() error {
+			return db.Apply(ctx, storage.Write{Key: "5", Now: now, UsePasskey: &storage.PasskeyUse{ID: passkey.ID}})
+		}},
+		{"Apply by a step", func() error {
+			return db.Apply(ctx, storage.Write{Key: "6", Now: now, UseTOTP: &storage.TOTPUse{UserID: "user", Step: 1}})
+		}},
+		{"Apply by a recovery code", func() error {
+			return db.Apply(ctx, storage.Write{
+				Key: "7", Now: now, UseRecoveryCode: &storage.RecoveryCodeUse{UserID: "user", Hash: link.Hash},
+			})
+		}},
+		{"CountAttempt at a passkey", func() error {
+			_, err := db.CountAttempt(ctx, storage.Attempt{Passkey: passkey.ID, Window: time.Minute, Now: now})
+			return err
+		}},
+		{"FindFactors", func() error { _, err := db.FindFactors(ctx, "user"); return err }},
+		{"FindLink", func() error {
+			_, _, err := db.FindLink(ctx, another.Hash, now)
+			return err
+		}},
+		{"CountLinkAttempt", func() error { _, _, err := db.CountLinkAttempt(ctx, another.ID, now); return err }},
+		{"ListSessions", func() error { _, err := db.ListSessions(ctx, "user", now); return err }},
+		{"ListConnections", func() error { _, err := db.ListConnections(ctx, "user", now); return err }},
+		{"ListActivity", func() error { _, err := db.ListActivity(ctx, "user", now, 10); return err }},
+		{"Disconnect", func() error { return db.Disconnect(ctx, "user", "client", now) }},
+		{"TakeMails", func() error { _, _, err := db.TakeMails(ctx, now, now.Add(time.Minute), 10); return err }},
 		{"RevokeGrant", func() error { return db.RevokeGrant(ctx, "grant", now) }},
 		{"EndSessions", func() error { _, err := db.EndSessions(ctx, []string{"sid"}, now); return err }},
 		{"TakeLogoutNotices", func() error {

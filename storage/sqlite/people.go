@@ -104,8 +104,10 @@ func (db *DB) ListConnections(ctx context.Context, userID string, now time.Time)
 func (db *DB) Disconnect(ctx context.Context, userID, clientID string, at time.Time) error {
 	return db.run(ctx, "disconnect",
 		statement{`DELETE FROM consents WHERE user_id = ? AND client_id = ?`, []any{userID, clientID}},
-		statement{`UPDATE grants SET revoked_at = ? WHERE user_id = ? AND client_id = ? AND revoked_at IS NULL`,
-			[]any{micros(at), userID, clientID}})
+		statement{
+			`UPDATE grants SET revoked_at = ? WHERE user_id = ? AND client_id = ? AND revoked_at IS NULL`,
+			[]any{micros(at), userID, clientID},
+		})
 }
 
 // ListActivity implements [storage.Store].

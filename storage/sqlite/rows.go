@@ -22,7 +22,8 @@ const userColumns = `users.id, identifiers, password_hash, pairwise_salt, claims
 func userFields(u *storage.User) []any {
 	return []any{
 		&u.ID, (*list)(&u.Identifiers), &u.PasswordHash, &u.PairwiseSalt,
-		document{&u.Claims}, document{&u.Preferences},
+		document{&u.Claims},
+		document{&u.Preferences},
 		(*micros)(&u.DisabledAt), (*micros)(&u.DeletesAt), (*micros)(&u.CreatedAt), (*micros)(&u.UpdatedAt),
 	}
 }
@@ -124,6 +125,7 @@ func totpFields(t *storage.TOTP) []any {
 	return []any{&t.UserID, &t.SealedSecret, &t.LastStep, (*micros)(&t.CreatedAt)}
 }
 
+//nolint:gosec // no credential of ours
 const passkeyColumns = `id, user_id, name, public_key, aaguid, transports, sign_count,
 	backup_eligible, backed_up, created_at, last_used_at`
 

@@ -109,27 +109,45 @@ func TestProcessesMigrateAtOnce(t *testing.T) {
 	wg.Wait()
 }
 
-// Records of the first release are read as they were meant, and people who are
-// there already get a salt each.
-func TestRecordsOfTheFirstSchemaStayValid(t *testing.T) {
+// Records of the releases before are read as they were meant, whether those wrote
+// them before the migration or after, and people who are there already get a salt each.
+func TestRecordsOfFormerSchemasStayValid(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "gatelodge.db")
-	conns, err := sql.Open("sqlite", path)
+	for name, written := range map[string]int64{"before": 2, "after": 3} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "gatelodge.db")
+			conns, err := sql.Open("sqlite", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conns.Close()
+			const at, list = "1927857906000000", "'[]'"
+			upTo(t, conns, 1)
+			run(t, conns, storagetest.FirstRecords(at, list, "randomblob(32)"))
+			upTo(t, conns, written)
+			run(t, conns, storagetest.SecondRecords(at, list))
+			storagetest.CheckFirstRecords(t, open(t, path))
+		})
+	}
+}
+
+func upTo(t *testing.T, conns *sql.DB, version int64) {
+	t.Helper()
+	p, err := goose.NewProvider(goose.DialectSQLite3, conns, migrations.SQLite)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conns.Close()
-	first, err := goose.NewProvider(goose.DialectSQLite3, conns, migrations.SQLite)
-	if err != nil {
+	if _, err := p.UpTo(t.Context(), version); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := first.UpTo(t.Context(), 1); err != nil {
+}
+
+func run(t *testing.T, conns *sql.DB, statements string) {
+	t.Helper()
+	if _, err := conns.ExecContext(t.Context(), statements); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := conns.ExecContext(t.Context(), storagetest.FirstRecords("1927857906000000", "'[]'", "randomblob(32)")); err != nil {
-		t.Fatal(err)
-	}
-	storagetest.CheckFirstRecords(t, open(t, path))
 }
 
 func TestEmptyFileIsNotMigrated(t *testing.T) {

@@ -23,6 +23,18 @@ func FirstRecords(at, list, hash string) string {
 			VALUES ('grant', 'client', 'user', 'session', LIST, LIST, AT, LIST, AT, AT)`)
 }
 
+// SecondRecords returns statements that add to them what the schema of the second
+// release has, and allows: a binary of that release may still write it when the
+// schema is ahead of it.
+func SecondRecords(at, list string) string {
+	return strings.NewReplacer("AT", at, "LIST", list).Replace(`
+		INSERT INTO consents (user_id, client_id, scopes, granted_at) VALUES ('user', 'client', LIST, AT);
+		INSERT INTO session_clients (session_id, client_id, sid, subject, created_at)
+			VALUES ('session', 'client', 'sid', 'subject', AT);
+		INSERT INTO logout_notices (id, client_id, sid, subject, created_at, expires_at, next_at)
+			VALUES ('notice', 'client', 'sid', 'subject', AT, AT, AT)`)
+}
+
 // CheckFirstRecords proves that they are read, after the migration, as they were
 // meant.
 func CheckFirstRecords(t *testing.T, store storage.Store) {
@@ -46,6 +58,20 @@ func CheckFirstRecords(t *testing.T, store storage.Store) {
 			ID: "grant", ClientID: "client", UserID: "user", SessionID: "session",
 			AuthTime: at, CreatedAt: at, ExpiresAt: at,
 		},
+	})
+	_, session, err := store.FindSessionClient(ctx, "sid")
+	ok(t, err)
+	equal(t, []any{session.Remembered, session.UserAgent, session.Network}, []any{true, "", ""})
+	connections, err := store.ListConnections(ctx, "user", at)
+	ok(t, err)
+	equal(t, connections, []storage.Connection{{Client: *state.Client, Since: at, LastUsedAt: at}})
+	ok(t, store.Apply(ctx, storage.Write{Key: "key", Now: at, Consent: &storage.Consent{
+		UserID: "user", ClientID: "client", Scopes: []string{"email"}, GrantedAt: at.Add(time.Hour),
+	}}))
+	connections, err = store.ListConnections(ctx, "user", at)
+	ok(t, err)
+	equal(t, connections, []storage.Connection{
+		{Client: *state.Client, Scopes: []string{"email"}, Since: at, LastUsedAt: at.Add(time.Hour)},
 	})
 	_, err = store.EndSessions(ctx, []string{"session"}, at)
 	ok(t, err)

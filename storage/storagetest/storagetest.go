@@ -31,7 +31,7 @@ func Run(t *testing.T, open func(*testing.T) storage.Store) {
 	t.Helper()
 	for _, group := range []tests{
 		codes(), rotations(), assertions(), sessions(), logout(), registrations(),
-		attempts(), records(), people(), keys(), expiry(),
+		attempts(), records(), links(), factors(), changes(), account(), keys(), expiry(),
 	} {
 		run(t, group, open)
 	}
