@@ -12,6 +12,13 @@
 //	/sign-up/start  request: the person wants to create an account
 //	/sign-up        request, name, email, password
 //	/consent        request, decision (allow or deny)
+//
+//	/login/passkey      request, answer: a passkey's
+//	/login/factor       request, and one of code, recovery_code, answer
+//	/login/factor/new   request, and one of code, answer
+//	/login/passkey/new  request, and one of answer, decision (later or never)
+//	/login/continue     request
+//
 //	/logout         request, decision (sign-out or stay)
 //	/login/language request, language
 //	/language       return, language: from a page that is no step
@@ -76,6 +83,10 @@ func allPages() []Page {
 		Choose{},
 		SignUp{},
 		Consent{},
+		Factor{},
+		Enrol{},
+		RecoveryCodes{},
+		PasskeyOffer{},
 		Error{},
 		Expired{},
 		FormPost{},

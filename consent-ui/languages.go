@@ -167,7 +167,7 @@ func (p *Pages) languageSwitch(r *http.Request, page Page, texts *Texts) *langua
 		return nil
 	}
 	switch page := page.(type) {
-	case FormPost, SigningOut, Error: // on their way already, or of an address that is repeated nowhere
+	case FormPost, SigningOut, Error, RecoveryCodes: // on their way already, or shown once
 		return nil
 	case interface{ request() string }:
 		s.Action, s.Field, s.Value = StepLanguagePath, "request", page.request()

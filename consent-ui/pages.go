@@ -55,6 +55,8 @@ type Login struct {
 	Again bool
 	// SignUp: who has no account may create one.
 	SignUp bool
+	// Passkey is asked for beside, nil where there is none.
+	Passkey *Passkey
 	// Remember ticks "stay signed in".
 	Remember bool
 }
@@ -68,6 +70,12 @@ const (
 	ProblemNone        Problem = ""
 	ProblemDenied      Problem = "denied"
 	ProblemUnavailable Problem = "unavailable" // busy, or the database is down: try again
+)
+
+// The problems of the login page alone.
+const (
+	ProblemStale   Problem = "stale"   // what was proved first has waited for too long
+	ProblemPasskey Problem = "passkey" // of the offer of a passkey too: it did not work
 )
 
 // The problems of the sign-up page alone.

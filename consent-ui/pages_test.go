@@ -31,6 +31,11 @@ func examples() map[string]Page {
 	named.Client = Client{Name: "Acme Notes"}
 	withLogo.Client = Client{Name: "Acme Notes", LogoURI: "/logo/acme"}
 	person := Person{Name: "Ada Lovelace", Identifier: "ada@example.com"}
+	asked := &Passkey{Options: `{"challenge":"AAAA","rpId":"id.example","allowCredentials":[]}`}
+	app := &App{
+		Secret: "JBSW Y3DP EHPK 3PXP", URI: "otpauth://totp/Gatelodge:ada@example.com?secret=JBSWY3DPEHPK3PXP&issuer=Gatelodge",
+		QRSize: 2, QRPath: "M0 0h1v1h-1z",
+	}
 	return map[string]Page{
 		"login_empty":       Login{},
 		"login":             Login{Step: named},
@@ -62,7 +67,28 @@ func examples() map[string]Page {
 			Step: step, MinPassword: 8,
 			Name: "Ada Lovelace", Email: "ada@example.com", Problem: ProblemUnavailable,
 		},
-		"sign_out_empty": SignOut{},
+		"login_passkey":         Login{Step: named, Passkey: asked},
+		"login_passkey_unknown": Login{Step: named, Passkey: &Passkey{Options: asked.Options, Unknown: "AAAA"}, Problem: ProblemPasskey},
+		"login_stale":           Login{Step: named, Identifier: "ada@example.com", Problem: ProblemStale},
+		"factor_empty":          Factor{},
+		"factor":                Factor{Step: step, Person: person, App: true, Recovery: true, Passkey: asked},
+		"factor_app":            Factor{Step: step, Person: person, App: true},
+		"factor_passkey":        Factor{Step: step, Person: person, Passkey: asked},
+		"factor_recovery":       Factor{Step: step, Person: person, Recovery: true},
+		"factor_denied":         Factor{Step: step, Person: person, App: true, Recovery: true, Problem: ProblemDenied},
+		"factor_denied_passkey": Factor{Step: step, Person: person, Passkey: asked, Recovery: true, Problem: ProblemDenied},
+		"factor_unavailable":    Factor{Step: step, Person: person, App: true, Problem: ProblemUnavailable},
+		"enrol_empty":           Enrol{},
+		"enrol":                 Enrol{Step: step, Person: person, App: app, Passkey: asked},
+		"enrol_app":             Enrol{Step: step, Person: person, App: app, Problem: ProblemDenied},
+		"enrol_passkey":         Enrol{Step: step, Person: person, Passkey: asked, Problem: ProblemDenied},
+		"enrol_unavailable":     Enrol{Step: step, Person: person, App: app, Problem: ProblemUnavailable},
+		"recovery_codes_empty":  RecoveryCodes{},
+		"recovery_codes":        RecoveryCodes{Step: step, Codes: []string{"4F7K-9QXD-2MRT-8HWB", "0000-1111-2222-3333"}},
+		"passkey_offer_empty":   PasskeyOffer{},
+		"passkey_offer":         PasskeyOffer{Step: step, Person: person, Passkey: asked},
+		"passkey_offer_again":   PasskeyOffer{Step: step, Person: person, Passkey: asked, Problem: ProblemPasskey},
+		"sign_out_empty":        SignOut{},
 		"sign_out": SignOut{
 			Client: acme, Request: "sealed", ContinueURI: redirect,
 			People: []Person{person, {Identifier: "grace@example.com"}},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"net/url"
 	"regexp"
 	"strings"
 	"unicode"
@@ -75,6 +76,8 @@ func (p *Pages) funcs(t *Texts) template.FuncMap {
 		"logo":     logo,
 		"name":     func() string { return p.name },
 		"web":      web,
+
+		"codesFile": codesFile,
 	}
 }
 
@@ -156,4 +159,9 @@ func web(uri string) string {
 		return uri
 	}
 	return ""
+}
+
+// codesFile is a file of recovery codes, a line each, as a link to save it by.
+func codesFile(codes []string) template.URL {
+	return template.URL("data:text/plain;charset=utf-8," + url.PathEscape(strings.Join(codes, "\n")+"\n")) //nolint:gosec // it is no page
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/clientauth"
 	"github.com/gatelodge/gatelodge/provider/discovery"
 	"github.com/gatelodge/gatelodge/provider/engine"
+	"github.com/gatelodge/gatelodge/provider/factor"
 	"github.com/gatelodge/gatelodge/provider/idtoken"
 	"github.com/gatelodge/gatelodge/provider/keys"
 	"github.com/gatelodge/gatelodge/provider/logo"
@@ -114,6 +115,7 @@ type shared struct {
 	hints         *idtoken.Reader
 	cookies       *session.Cookies
 	mails         *mail.Deliverer // nil if there is no mail
+	factors       *factor.Keeper
 }
 
 func share(d Deps) (*shared, error) {
@@ -122,7 +124,8 @@ func share(d Deps) (*shared, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse the issuer: %w", err)
 	}
-	pages, err := consentui.New(consentui.Options{Issuer: location, Name: "Gatelodge", Language: "en"})
+	const name = "Gatelodge"
+	pages, err := consentui.New(consentui.Options{Issuer: location, Name: name, Language: "en"})
 	if err != nil {
 		return nil, fmt.Errorf("load the pages: %w", err)
 	}
@@ -141,6 +144,12 @@ func share(d Deps) (*shared, error) {
 		cookies: &session.Cookies{
 			Secure: location.Scheme == "https", Kept: d.Config.Lifetimes.Session, Key: d.Secrets.For("device cookie"), Now: d.Now,
 		},
+	}
+	if s.factors, err = factor.New(factor.Config{
+		Issuer: issuer, Name: name, Secrets: d.Secrets, Mails: mail.NewSealer(d.Secrets),
+		Lifetime: d.Config.Lifetimes.Request, Required: d.Config.Accounts.SecondFactor == "required", Now: d.Now,
+	}); err != nil {
+		return nil, err
 	}
 	s.clientAuth = &clientauth.Authenticator{
 		Secrets:   client.SecretKey(d.Secrets),
@@ -191,7 +200,7 @@ func (s *shared) authorize() *authorize.Handler {
 		RequestObjects: &requestobject.Resolver{
 			Issuer: s.issuer, ClientKeys: s.clientKeys, Keys: s.Keys, Outbound: s.Outbound, Now: s.Now,
 		},
-		Authenticator: s.authenticator, Implicit: s.Config.Grants.Implicit,
+		Authenticator: s.authenticator, Factors: s.factors, Implicit: s.Config.Grants.Implicit,
 		Cookies: s.cookies, Pages: s.pages, Network: s.network, Dev: s.Dev, Now: s.Now,
 		Pending:         s.Secrets.For("pending authorization requests"),
 		PendingLifetime: s.Config.Lifetimes.Request,

@@ -76,6 +76,8 @@ type ClientMetadata struct {
 	DefaultMaxAge    *int     `json:"default_max_age,omitempty"`
 	RequireAuthTime  bool     `json:"require_auth_time,omitempty"`
 	DefaultACRValues []string `json:"default_acr_values,omitempty"`
+	// RequiredACR is the least acr that people have to sign in with, "" for any.
+	RequiredACR string `json:"required_acr,omitempty"`
 
 	PostLogoutRedirectURIs            []string `json:"post_logout_redirect_uris,omitempty"`
 	BackchannelLogoutURI              string   `json:"backchannel_logout_uri,omitempty"`

@@ -80,6 +80,24 @@
     });
   });
 
+  // A code is sent as soon as it is complete, once.
+  each("[data-complete]", document, function (field) {
+    var length = Number(field.getAttribute("data-complete"));
+    var sent = false;
+    if (!field.form.requestSubmit) {
+      return;
+    }
+    each("[data-complete-hint]", field.form, function (hint) {
+      hint.removeAttribute("hidden");
+    });
+    field.addEventListener("input", function () {
+      if (!sent && field.value.replace(/[^0-9]/g, "").length === length) {
+        sent = true;
+        field.form.requestSubmit();
+      }
+    });
+  });
+
   // Times are in UTC, for want of knowing better, which the device does.
   each("time[data-local]", document, function (time) {
     var at = new Date(time.getAttribute("datetime"));

@@ -30,6 +30,8 @@ func (c *Config) check(mode Mode) {
 	c.checkKeys()
 	c.checkPassword()
 	c.checkRegistration()
+	c.require(slices.Contains([]string{"optional", "required"}, c.Accounts.SecondFactor), "accounts.second_factor",
+		"must be optional or required, is %q", c.Accounts.SecondFactor)
 	c.checkOutbound()
 	c.require(slices.Contains([]string{"json", "text"}, c.Log.Format), "log.format",
 		"must be json or text, is %q", c.Log.Format)

@@ -117,6 +117,8 @@ type Accounts struct {
 	// MinPassword is how many characters a password has at least that somebody
 	// chooses from now on.
 	MinPassword int `yaml:"min_password"`
+	// SecondFactor is "optional", up to each person, or "required" of everybody.
+	SecondFactor string `yaml:"second_factor"`
 }
 
 // Registration is dynamic client registration, RFC 7591.
@@ -169,7 +171,7 @@ func Default() *Config {
 		Keys:         Keys{Algorithms: []string{"RS256", "ES256", "PS256", "EdDSA"}, RotateEvery: 90 * day},
 		Password:     Password{MemoryKiB: 19 * 1024, Time: 2, Threads: 1},
 		Grants:       Grants{Implicit: true},
-		Accounts:     Accounts{MinPassword: 8},
+		Accounts:     Accounts{MinPassword: 8, SecondFactor: "optional"},
 		Registration: Registration{Policy: "closed", PerNetwork: 20, Unused: 7 * day},
 		Outbound:     Outbound{Allow: []netip.Prefix{}},
 		Log:          Log{Level: slog.LevelInfo},

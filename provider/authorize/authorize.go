@@ -26,6 +26,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/claims"
 	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/engine"
+	"github.com/gatelodge/gatelodge/provider/factor"
 	"github.com/gatelodge/gatelodge/provider/idtoken"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/requestobject"
@@ -38,6 +39,7 @@ import (
 type Store interface {
 	Apply(context.Context, storage.Write) error
 	EndSessions(ctx context.Context, ids []string, at time.Time) ([]storage.SignedOut, error)
+	FindFactors(ctx context.Context, userID string) (storage.Factors, error)
 }
 
 // Engine issues responses.
@@ -55,6 +57,8 @@ type Handler struct {
 	// RequestObjects are what signed requests are read with.
 	RequestObjects *requestobject.Resolver
 	Authenticator  *account.Authenticator
+	// Factors are the rules of second factors.
+	Factors *factor.Keeper
 	// Registrar makes accounts; nil if people cannot make them for themselves.
 	Registrar *account.Registrar
 	// Implicit allows the response types with tokens in the front channel.
@@ -90,7 +94,13 @@ func (h *Handler) Routes(r chi.Router) {
 			"/login/forget": h.resume(h.forget),
 			"/consent":      h.resume(h.consent),
 			// Whatever step it is, it is shown again in the language.
-			consentui.StepLanguagePath: h.resume(h.next),
+			consentui.StepLanguagePath: h.resume(h.again),
+
+			"/login/passkey":     h.resumeUnread(h.passkey),
+			"/login/factor":      h.resumeUnread(h.factor),
+			"/login/factor/new":  h.resumeUnread(h.enrol),
+			"/login/passkey/new": h.resume(h.newPasskey),
+			"/login/continue":    h.resume(h.proceed),
 		}
 		if h.Registrar != nil {
 			steps["/sign-up/start"], steps["/sign-up"] = h.resume(h.startSignUp), h.resume(h.signUp)
@@ -139,6 +149,16 @@ type flow struct {
 	remember bool
 	// approved: the person has just allowed what is asked for.
 	approved bool
+
+	// demand is how the person has to have signed in, and owing is who has proved a
+	// part of that, nil if nobody has.
+	demand demand
+	owing  *owing
+	// offer: the person has signed in with a password, in a browser that knows
+	// better.
+	offer bool
+	// unknown is the passkey that somebody has tried to sign in with and nobody has.
+	unknown []byte
 
 	// write is what the steps so far have to store. signIn is the sign-in that
 	// the browser is told of once it is stored.

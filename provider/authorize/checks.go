@@ -36,6 +36,7 @@ func checks() []check {
 		checkMaxAge,
 		checkIDTokenHint,
 		checkClaims,
+		checkACR,
 	}
 }
 
@@ -229,17 +230,14 @@ func checkIDTokenHint(h *Handler, ctx context.Context, f *flow) error {
 }
 
 // claims, OpenID Connect Core §5.5. A sub that is asked for is a demand like
-// id_token_hint; so is an essential acr, §5.5.1.1, while any other one is a wish.
+// id_token_hint.
 func checkClaims(_ *Handler, _ context.Context, f *flow) error {
 	requested, err := claims.ParseRequest(f.request.Claims)
 	if err != nil {
 		return oauth.Refuse(oauth.InvalidRequest, "claims is not a JSON object of claims requests, or too long").Because(err)
 	}
 	f.claims = requested.Within(client.Scopes(f.client))
-	if values, essential := requested.IDToken["acr"].Strings(); essential && len(values) > 0 &&
-		!slices.ContainsFunc(values, func(v string) bool { return slices.Contains(claims.ACRValues(), v) }) {
-		return oauth.Refuse(oauth.UnmetAuthenticationRequirements, "no sign-in here has an acr of those demanded")
-	}
+	f.demand.claim = requested.IDToken["acr"]
 	for _, member := range []map[string]*claims.Wish{requested.IDToken, requested.Userinfo} {
 		subjects, _ := member["sub"].Strings()
 		if len(subjects) != 1 {

@@ -15,10 +15,12 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-// next chooses the step that the flow lacks: an account, a choice, sign-in,
-// consent, or the answer.
+// next chooses the step that the flow lacks: an account, a choice, sign-in, a second
+// factor, consent, or the answer.
 func (h *Handler) next(w http.ResponseWriter, r *http.Request, f *flow) error {
 	switch {
+	case f.owing != nil:
+		return h.showOwed(w, r, f, consentui.ProblemNone)
 	case f.request.Prompts("create") && !f.signedIn && f.page.User == "": // or it has been made
 		return h.showSignUp(w, r, f, consentui.SignUp{})
 	case f.mayChoose():
@@ -34,6 +36,15 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, f *flow) error {
 			return err
 		}
 		return h.refuse(w, r, f, oauth.Refuse(oauth.LoginRequired, "another person has signed in"))
+	case f.short():
+		return h.stepUp(w, r, f)
+	case !f.met():
+		return h.refuse(w, r, f, oauth.Refuse(oauth.UnmetAuthenticationRequirements, "the sign-in has no acr of those demanded"))
+	case f.offer && !f.request.Prompts("none"):
+		if err := h.commit(w, r, f); err != nil {
+			return err
+		}
+		return h.showPasskeyOffer(w, r, f, consentui.ProblemNone)
 	case !f.agreed():
 		if f.request.Prompts("none") {
 			return h.refuse(w, r, f, oauth.Refuse(oauth.ConsentRequired, "the person has not agreed yet"))
@@ -97,19 +108,17 @@ func (h *Handler) enterAccount(w http.ResponseWriter, r *http.Request, f *flow) 
 // commit stores what the steps have left to store, if anything, and only then
 // lets the browser know its new session.
 func (h *Handler) commit(w http.ResponseWriter, r *http.Request, f *flow) error {
-	if f.write.Session == nil && f.write.Consent == nil && f.write.Grant == nil {
+	if !f.dirty() {
 		return nil
 	}
-	f.write.Key = rand.Text()
-	f.write.Verified = &storage.Verified{UserID: f.who.User.ID, PasswordHash: f.who.User.PasswordHash}
-	if f.write.Session == nil {
-		f.write.Verified.SessionID = f.who.Session.ID
-	}
+	f.write.Key, f.write.Verified = rand.Text(), f.verified()
 	switch err := h.Store.Apply(r.Context(), f.write); {
 	case errors.Is(err, storage.ErrNotFound): // deleted since it was read
 		return oauth.Refuse(oauth.InvalidRequest, "the application or the account is no longer there").Because(err)
 	case errors.Is(err, storage.ErrSpent): // the password was changed since, or the session ended
 		return oauth.Refuse(oauth.InvalidRequest, "the person has been signed out in the meantime").Because(err)
+	case errors.Is(err, storage.ErrReplayed), errors.Is(err, storage.ErrConflict): // of a passkey
+		return oauth.Refuse(oauth.InvalidRequest, "this has been done before").Because(err)
 	case err != nil:
 		return oauth.Unavailable(err)
 	}
@@ -121,6 +130,25 @@ func (h *Handler) commit(w http.ResponseWriter, r *http.Request, f *flow) error 
 	}
 	f.write, f.signIn = storage.Write{Now: f.write.Now}, nil
 	return nil
+}
+
+// dirty: there is something to store.
+func (f *flow) dirty() bool {
+	w := &f.write
+	return w.Session != nil || w.Consent != nil || w.Grant != nil || w.Change != nil ||
+		w.UseTOTP != nil || w.UseRecoveryCode != nil || w.UsePasskey != nil
+}
+
+// verified is who the write is for, as they were read.
+func (f *flow) verified() *storage.Verified {
+	if o := f.owing; o != nil {
+		return &storage.Verified{UserID: o.User.ID, PasswordHash: o.User.PasswordHash, SessionID: o.session}
+	}
+	v := &storage.Verified{UserID: f.who.User.ID, PasswordHash: f.who.User.PasswordHash}
+	if f.write.Session == nil {
+		v.SessionID = f.who.Session.ID
+	}
+	return v
 }
 
 // endPushedOut ends the session of who was signed in in the browser and had to make

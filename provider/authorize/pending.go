@@ -9,6 +9,7 @@ import (
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/client"
+	"github.com/gatelodge/gatelodge/provider/factor"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 )
 
@@ -27,6 +28,12 @@ type pending struct {
 	Scopes []string `json:"s,omitempty"`
 	// Remember: the person wants to stay signed in.
 	Remember bool `json:"m,omitempty"`
+	// Proof is what the person has proved so far, nil if they are signed in or nobody.
+	Proof *proof `json:"p,omitempty"`
+	// Passkey is what the page asks of a passkey, and App the authenticator app that
+	// it adds.
+	Passkey *factor.Ceremony `json:"k,omitempty"`
+	App     *factor.Ceremony `json:"a,omitempty"`
 }
 
 // errExpired reports a page that is too old, or not ours, or from another

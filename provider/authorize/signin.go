@@ -3,6 +3,7 @@ package authorize
 import (
 	"crypto/rand"
 	"net/http"
+	"slices"
 
 	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/account"
@@ -18,10 +19,27 @@ type signIn struct {
 	replaces storage.Hash
 }
 
-// signIn takes what a person has proved, by whichever way there is to sign in. The
-// caller goes on to next, which asks for what is still owed.
+// signIn takes what a person has proved, by whichever way there is to sign in: it
+// begins a session, unless more is owed. The caller goes on to next, which asks for
+// that.
 func (h *Handler) signIn(r *http.Request, f *flow, outcome account.Outcome) {
+	o := owing{at: h.Now(), offer: f.form.Get("passkeys") == "yes"}
+	if f.owing != nil {
+		o = *f.owing
+	}
+	o.Outcome = outcome
+	if f.owes(outcome.AMR, outcome.Factors) {
+		f.owing = &o
+		web.EventOf(r.Context()).Note = "more to prove"
+		return
+	}
 	h.beginSession(r, f, outcome)
+	if !o.authTime.IsZero() {
+		f.who.Session.AuthTime = o.authTime
+	}
+	f.owing = nil
+	f.offer = o.offer && h.Factors.Passkeys() && slices.Contains(outcome.AMR, "pwd") &&
+		len(outcome.Factors.Passkeys) == 0 && !outcome.User.Preferences.NoPasskeyOffer
 }
 
 // beginSession begins a session, or proves the one anew that the person has in
@@ -48,5 +66,8 @@ func (h *Handler) beginSession(r *http.Request, f *flow, outcome account.Outcome
 	f.who, f.signedIn = &who, true
 	f.write.Session, f.write.Succeeded = &who.Session, outcome.Succeeded
 	event := web.EventOf(r.Context())
-	event.Note, event.Subject, event.Trouble = "signed in", outcome.User.ID, outcome.NotUpgraded
+	event.Note, event.Subject = "signed in", outcome.User.ID
+	if outcome.NotUpgraded != nil {
+		event.Trouble = outcome.NotUpgraded
+	}
 }

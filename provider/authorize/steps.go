@@ -16,12 +16,14 @@ import (
 // showLogin shows the sign-in page: at first, or again because of a problem
 // with what was entered.
 func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, f *flow, identifier string, problem consentui.Problem) error {
-	step, err := h.seal(w, r, f, pending{})
+	var p pending
+	passkey := h.askPasskey(f, &p)
+	step, err := h.seal(w, r, f, p)
 	if err != nil {
 		return err
 	}
 	page := consentui.Login{
-		Step: step, Identifier: identifier, Problem: problem, Remember: f.remember || f.who != nil && f.who.Session.Remembered,
+		Step: step, Passkey: passkey, Identifier: identifier, Problem: problem, Remember: f.remember || f.who != nil && f.who.Session.Remembered,
 		Again: problem == consentui.ProblemNone && f.who != nil && f.expected(), SignUp: h.Registrar != nil,
 	}
 	return h.Pages.Render(w, r, statusOf(problem), page)
@@ -127,13 +129,21 @@ func description(catalogue *storage.Catalogue, scope string) string {
 // decision that follows it: who leaves the page open may not be who comes back.
 const signInLasts = time.Hour
 
+// resumeSignIn reports whether the person that the page was shown to is still signed
+// in. Then it came after the choice and the sign-in that the request demanded.
+func (f *flow) resumeSignIn(now time.Time) bool {
+	if f.who == nil || f.who.User.ID != f.page.User {
+		return false
+	}
+	f.chosen, f.signedIn = true, now.Sub(f.who.Session.AuthTime) < signInLasts
+	return true
+}
+
 // consent serves POST /consent: the person's decision.
 func (h *Handler) consent(w http.ResponseWriter, r *http.Request, f *flow) error {
-	// The decision counts if the person that it was asked of is still signed in.
-	// If not, next asks whoever it is now. The page that it was made on came
-	// after the choice and the sign-in that the request demanded.
-	if f.who != nil && f.who.User.ID == f.page.User {
-		f.chosen, f.signedIn = true, h.Now().Sub(f.who.Session.AuthTime) < signInLasts
+	// The decision counts if the person that it was asked of is still signed in. If
+	// not, next asks whoever it is now.
+	if f.resumeSignIn(h.Now()) {
 		if f.form.Get("decision") != "allow" {
 			return h.refuse(w, r, f, oauth.Refuse(oauth.AccessDenied, "the person did not agree"))
 		}

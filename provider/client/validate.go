@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatelodge/gatelodge/provider/claims"
 	"github.com/gatelodge/gatelodge/storage"
 )
 
@@ -71,6 +72,7 @@ func Validate(m storage.ClientMetadata, p Policy) []Fault {
 		}
 	}
 	v.oneOf("access_token_format", m.AccessTokenFormat, "", "jwt", "opaque")
+	v.oneOf("required_acr", m.RequiredACR, append(claims.ACRValues(), "")...)
 	v.between("refresh_grace_seconds", m.RefreshGraceSeconds, 3600)
 	v.between("default_max_age", m.DefaultMaxAge, 1<<31-1)
 	return v.faults

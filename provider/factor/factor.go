@@ -84,14 +84,19 @@ func (k *Keeper) Passkeys() bool { return k.passkeys != nil }
 // enough for them any more. Recovery codes alone are none.
 func Has(f storage.Factors) bool { return f.TOTP != nil || len(f.Passkeys) > 0 }
 
-// The methods of [RFC 8176], and those of ours that it has no name for.
+// The methods, as amr says them, of an authenticator app, [RFC 8176], and of a
+// recovery code, which that has no name for.
 //
 // [RFC 8176]: https://www.rfc-editor.org/rfc/rfc8176#section-2
 const (
-	methodTOTP     = "otp"
-	methodRecovery = "recovery" // a recovery code
-	methodSynced   = "swk"      // a key that its owner's devices share
-	methodBound    = "hwk"      // a key that, as its authenticator says, never leaves it
+	TOTP     = "otp"
+	Recovery = "recovery"
+)
+
+// The methods of passkeys, and of more than one factor, RFC 8176.
+const (
+	methodSynced   = "swk" // a key that its owner's devices share
+	methodBound    = "hwk" // a key that, as its authenticator says, never leaves it
 	methodPresence = "user"
 	methodMulti    = "mfa"
 )
@@ -109,3 +114,8 @@ func With(first []string, second ...string) []string {
 
 // Multi reports whether the methods are those of more than one factor.
 func Multi(amr []string) bool { return slices.Contains(amr, methodMulti) }
+
+// Keyed reports whether a passkey is among the methods.
+func Keyed(amr []string) bool {
+	return slices.Contains(amr, methodSynced) || slices.Contains(amr, methodBound)
+}
