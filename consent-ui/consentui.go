@@ -11,7 +11,8 @@
 //	/login/switch   request: the person wants to sign in, to another account
 //	/sign-up/start  request: the person wants to create an account
 //	/sign-up        request, name, email, password
-//	/consent        request, decision (allow or deny)
+//	/consent        request, decision (allow or deny), choice (yes, if there is one),
+//	                scope: each of those ticked
 //
 //	/login/passkey      request, answer: a passkey's
 //	/login/factor       request, and one of code, recovery_code, answer

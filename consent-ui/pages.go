@@ -2,6 +2,7 @@ package consentui
 
 import (
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -25,6 +26,8 @@ type Client struct {
 	LogoURI string
 	// OwnAccount: it is no application, but our own pages about the person's account.
 	OwnAccount bool
+	// Unverified: it has registered itself, and nobody here knows it.
+	Unverified bool
 	// URI, PolicyURI and TosURI are shown as links.
 	URI, PolicyURI, TosURI string
 }
@@ -120,6 +123,8 @@ type Consent struct {
 	Step
 	Person Person
 	Scopes []Scope
+	// Resources are the names of the APIs that it is for, if the client says.
+	Resources []string
 }
 
 // Person is who is signed in.
@@ -287,6 +292,13 @@ func (SignedOut) leadsTo() string     { return "" }
 func (StillSignedIn) leadsTo() string { return "" }
 func (CheckSession) leadsTo() string  { return "" }
 func (Home) leadsTo() string          { return "" }
+
+// Optional: the person need not allow it for the client to get the rest. That it is
+// them is what signing in is.
+func (s Scope) Optional() bool { return !s.Granted && s.Name != "openid" }
+
+// Optional: some of it can be left out.
+func (p Consent) Optional() bool { return slices.ContainsFunc(p.Scopes, Scope.Optional) }
 
 // NewScopes are those that were not allowed before.
 func (p Consent) NewScopes() []Scope { return p.scopes(false) }

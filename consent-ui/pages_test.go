@@ -120,6 +120,11 @@ func examples() map[string]Page {
 				{Name: "offline_access"},
 			},
 		},
+		"consent_unverified": Consent{
+			Step:   Step{Client: Client{Name: "Acme Notes", Unverified: true}, Request: "sealed", RedirectURI: redirect},
+			Person: person, Resources: []string{"Notes", "https://files.example"},
+			Scopes: []Scope{{Name: "openid"}, {Name: "notes:read", Description: "Read your notes"}},
+		},
 		"error_empty": Error{},
 		"error": Error{
 			Fault: FaultRequest, Reason: "client_id is missing",

@@ -76,6 +76,7 @@ func (p *Pages) funcs(t *Texts) template.FuncMap {
 		"logo":     logo,
 		"name":     func() string { return p.name },
 		"web":      web,
+		"host":     host,
 
 		"codesFile": codesFile,
 	}
@@ -152,6 +153,15 @@ func ours(address string) bool {
 }
 
 var privateScheme = regexp.MustCompile(`^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+$`)
+
+// host returns the host of an address of the web, else "".
+func host(uri string) string {
+	u, err := url.Parse(web(uri))
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
 
 // web returns the address if it is one of the web, else "".
 func web(uri string) string {

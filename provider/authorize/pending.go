@@ -83,7 +83,7 @@ func (h *Handler) resumeUnread(next step) web.Handler { return h.reopen(h.beginU
 // was made may have changed.
 func (h *Handler) reopen(begin func(*http.Request, pending) (*flow, error), next step) web.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		form, err := web.Form(r)
+		form, err := web.Form(r, "scope")
 		if err != nil {
 			return err
 		}

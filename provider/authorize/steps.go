@@ -106,7 +106,7 @@ func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request, f *flow) e
 	if err != nil {
 		return err
 	}
-	page := consentui.Consent{Step: step, Person: account.Page(&f.who.User)}
+	page := consentui.Consent{Step: step, Person: account.Page(&f.who.User), Resources: resources(catalogue, f.request.Resources)}
 	for _, scope := range f.asked() {
 		page.Scopes = append(page.Scopes, consentui.Scope{
 			Name: scope, Description: description(catalogue, scope), Granted: slices.Contains(f.who.Consent, scope),
@@ -147,12 +147,18 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request, f *flow) error
 		if f.form.Get("decision") != "allow" {
 			return h.refuse(w, r, f, oauth.Refuse(oauth.AccessDenied, "the person did not agree"))
 		}
-		f.approved = slices.Equal(f.asked(), f.page.Scopes) // or the client may get others by now
+		if slices.Equal(f.asked(), f.page.Scopes) { // or the client may get others by now
+			if err := h.approve(r, f); err != nil {
+				return h.refuse(w, r, f, err)
+			}
+		}
 	}
 	if f.approved {
 		f.write.Consent = &storage.Consent{
 			UserID: f.who.User.ID, ClientID: f.client.ID, Scopes: f.asked(), GrantedAt: f.write.Now,
 		}
+		f.write.Activity = append(f.write.Activity,
+			account.Happened(f.who.User.ID, account.AppAllowed, f.client.ID, h.origin(r), f.write.Now))
 		web.EventOf(r.Context()).Note = "consent given"
 	}
 	return h.next(w, r, f)

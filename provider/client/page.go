@@ -21,7 +21,7 @@ func Page(c *storage.Client) consentui.Client {
 	if name == "" {
 		name = c.ID
 	}
-	shown := consentui.Client{Name: name, URI: m.ClientURI, PolicyURI: m.PolicyURI, TosURI: m.TosURI}
+	shown := consentui.Client{Name: name, URI: m.ClientURI, PolicyURI: m.PolicyURI, TosURI: m.TosURI, Unverified: c.RegistrationHash != (storage.Hash{})}
 	if m.LogoURI != "" {
 		shown.LogoURI = "/logo/" + url.PathEscape(c.ID)
 	}
