@@ -11,6 +11,11 @@
 //	/login/switch   request: the person wants to sign in, to another account
 //	/sign-up/start  request: the person wants to create an account
 //	/sign-up        request, name, email, password
+//	/link/forgot, /link/sign-in    request, username: the person wants a mail
+//	/link/ask       request, purpose, username: where to
+//	/link/code      request, code: what was in the mail
+//	/link/again, /link/change      request: to mail it again, or elsewhere
+//	/link           token, app, password: what the link is for
 //	/consent        request, decision (allow or deny), choice (yes, if there is one),
 //	                scope: each of those ticked
 //
@@ -79,7 +84,7 @@ func New(o Options) (*Pages, error) {
 }
 
 func allPages() []Page {
-	return []Page{
+	return append([]Page{
 		Login{},
 		Choose{},
 		SignUp{},
@@ -97,7 +102,7 @@ func allPages() []Page {
 		StillSignedIn{},
 		CheckSession{},
 		Home{},
-	}
+	}, linkPages()...)
 }
 
 // view is what layout.html is executed with.

@@ -62,6 +62,9 @@ type Login struct {
 	Passkey *Passkey
 	// Remember ticks "stay signed in".
 	Remember bool
+	// Forgotten: who has forgotten the password may choose another, and MailsLink:
+	// who prefers it is mailed a link to sign in with.
+	Forgotten, MailsLink bool
 }
 
 // Problem is why the login or the sign-up page is shown again.
@@ -85,7 +88,6 @@ const (
 const (
 	ProblemName     Problem = "name"     // missing, too long, or not a text
 	ProblemEmail    Problem = "email"    // not an email address
-	ProblemTaken    Problem = "taken"    // somebody has an account with that email
 	ProblemPassword Problem = "password" // too short or too long
 )
 
@@ -178,7 +180,12 @@ type DevDetail struct {
 
 // Expired says that the pending request cannot be opened: it is too old, or was
 // begun in another browser.
-type Expired struct{}
+type Expired struct {
+	// Client is the application that the person was on the way to, if it is known, and
+	// ContinueURI where a link leads back to, the Client's URI without it.
+	Client      Client
+	ContinueURI string
+}
 
 // FormPost sends the answer by [OAuth 2.0 Form Post Response Mode], at once with
 // JavaScript and by a button without.

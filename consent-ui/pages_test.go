@@ -3,6 +3,7 @@ package consentui
 import (
 	"bytes"
 	"flag"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -36,13 +37,13 @@ func examples() map[string]Page {
 		Secret: "JBSW Y3DP EHPK 3PXP", URI: "otpauth://totp/Gatelodge:ada@example.com?secret=JBSWY3DPEHPK3PXP&issuer=Gatelodge",
 		QRSize: 2, QRPath: "M0 0h1v1h-1z",
 	}
-	return map[string]Page{
+	all := map[string]Page{
 		"login_empty":       Login{},
 		"login":             Login{Step: named},
 		"login_hint":        Login{Step: step, Identifier: "ada@example.com"},
 		"login_denied":      Login{Step: step, Identifier: "ada@example.com", Problem: ProblemDenied},
 		"login_unavailable": Login{Step: step, Identifier: "ada@example.com", Problem: ProblemUnavailable},
-		"login_again":       Login{Step: withLogo, Identifier: "ada@example.com", Again: true, SignUp: true},
+		"login_again":       Login{Step: withLogo, Identifier: "ada@example.com", Again: true, SignUp: true, Forgotten: true, MailsLink: true},
 		"choose_empty":      Choose{},
 		"choose": Choose{
 			Step:     step,
@@ -54,10 +55,6 @@ func examples() map[string]Page {
 		"sign_up_email": SignUp{
 			Step: step, MinPassword: 8,
 			Name: "Ada Lovelace", Email: "ada@", Problem: ProblemEmail,
-		},
-		"sign_up_taken": SignUp{
-			Step: step, MinPassword: 8,
-			Name: "Ada Lovelace", Email: "ada@example.com", Problem: ProblemTaken,
 		},
 		"sign_up_password": SignUp{
 			Step: step, MinPassword: 8,
@@ -150,6 +147,8 @@ func examples() map[string]Page {
 		},
 		"home": Home{},
 	}
+	maps.Copy(all, linkExamples(step))
+	return all
 }
 
 func options() Options {
@@ -274,6 +273,14 @@ func TestFormsFocusOneElement(t *testing.T) {
 			problem = page.Problem
 		case SignUp:
 			problem = page.Problem
+		case AskMail:
+			problem = page.Problem
+		case CheckMail:
+			if problem = page.Problem; page.Purpose == ToReset && problem == ProblemNone {
+				continue // there is nothing to enter
+			}
+		case UseLink:
+			problem = page.Problem
 		default:
 			continue
 		}
@@ -307,6 +314,12 @@ func TestWhatOthersWriteIsEscaped(t *testing.T) {
 		FormPost{Client: client, Action: "javascript:alert(1)", Parameters: []Parameter{{attack, attack}}},
 		Choose{Step: Step{Client: client, Request: attack}, Accounts: []Account{{Person{attack, attack}, attack, false}}},
 		SignUp{Step: Step{Client: client, Request: attack}, Name: attack, Email: attack},
+		AskMail{Step: Step{Client: client, Request: attack}, Purpose: attack, Identifier: attack},
+		CheckMail{Step: Step{Client: client, Request: attack}, Purpose: attack, Email: attack},
+		UseLink{Step: Step{Client: client, Request: attack}, Purpose: attack, Token: attack, App: attack, Email: attack, ChoosesPassword: true},
+		LinkUsed{Email: attack},
+		LinkGone{Client: client, ContinueURI: "javascript:alert(1)"},
+		Expired{Client: client, ContinueURI: "javascript:alert(1)"},
 		SignOut{Client: client, Request: attack, People: []Person{{attack, attack}}},
 		SigningOut{
 			Client: client, ContinueURI: "javascript:alert(1)",

@@ -131,9 +131,6 @@ func TestBrowserOnAPhone(t *testing.T) {
 				{"app", func() { tab.Open(s.app) }},
 				{"home", func() { tab.Open(s.URL) }},
 				{"login", func() { tab.Open(a.request()) }},
-				{"sign-up", func() { tab.Press("form[action='/sign-up/start'] button") }},
-				{"sign-up-taken", func() { tab.signUp("Alex", providertest.Username, "a password of some length") }},
-				{"login-again", func() { tab.Press("form[action='/login/switch'] button") }},
 				{"denied", func() { tab.signIn("a wrong password") }},
 				{"consent", func() { tab.signIn(providertest.Password) }},
 				{"choose", func() {

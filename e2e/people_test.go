@@ -3,8 +3,6 @@ package e2e
 import (
 	"testing"
 
-	"github.com/chromedp/chromedp"
-
 	"github.com/gatelodge/gatelodge/internal/providertest"
 )
 
@@ -48,47 +46,4 @@ func TestBrowserChoosesAnAccount(t *testing.T) {
 	if got := a.person(tab); got != providertest.UserID {
 		t.Errorf("without a question it is %v", got)
 	}
-}
-
-// OpenID Connect Prompt Create: somebody new makes an account on the way, and is
-// signed in with it.
-func TestBrowserSignsUp(t *testing.T) {
-	t.Parallel()
-	p := newProvider(t, "", everything()...)
-	a := newApp(t, p, nil)
-	for email, begin := range map[string]func(*tab){
-		"from-the-sign-in-page@example.com": func(b *tab) {
-			b.Open(a.request())
-			b.Press("form[action='/sign-up/start'] button")
-		},
-		"at-the-wish-of-the-app@example.com": func(b *tab) { b.Open(a.request("prompt", "create")) },
-	} {
-		t.Run(email, func(t *testing.T) {
-			tab := newTab(t)
-			begin(tab)
-			tab.signUp("Nina New", providertest.Username, "a long password of Nina")
-			shows(t, "sign-up page", tab.Text("[role=alert]"), "There is an account with that email already")
-			tab.signUp("Nina New", email, "a long password of Nina")
-			tab.Click("button[value=allow]")
-			tokens := a.tokens(tab)
-			if person := p.Bearer(t, "/userinfo", tokens.Get("access_token")).JSON(t); person["name"] != "Nina New" || person["email"] != email {
-				t.Errorf("userinfo is %v", person)
-			}
-			later := newTab(t)
-			later.Open(a.request())
-			later.signInAs(email, "a long password of Nina")
-			_, claims := providertest.JWT(t, tokens.Get("id_token"))
-			if got := a.person(later); got != claims["sub"] {
-				t.Errorf("later it is %v", got)
-			}
-		})
-	}
-}
-
-func (b *tab) signUp(name, email, password string) {
-	b.Helper()
-	b.Do(chromedp.SetValue(chromedp.CSS("#name"), name))
-	b.Do(chromedp.SetValue(chromedp.CSS("#email"), email))
-	b.Do(chromedp.SetValue(chromedp.CSS("#password"), password))
-	b.Press("form[action='/sign-up'] button[type=submit]")
 }

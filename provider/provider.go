@@ -206,10 +206,22 @@ func (s *shared) authorize() *authorize.Handler {
 		PendingLifetime: s.Config.Lifetimes.Request,
 		SessionLifetime: s.Config.Lifetimes.Session, BrowserSessionLifetime: s.Config.Lifetimes.BrowserSession,
 	}
-	if s.Config.Accounts.SignUp {
-		h.Registrar = &account.Registrar{Store: s.Store, Hasher: s.Hasher, Passwords: PasswordPolicy(s.Config), Now: s.Now}
-	}
+	h.Links = s.links()
+	h.SignUp, h.MagicLink = h.Links != nil && s.Config.Accounts.SignUp, h.Links != nil && s.Config.Accounts.MagicLink
 	return h
+}
+
+// links prove people's addresses. They are nil if there is no mail.
+func (s *shared) links() *account.Links {
+	if s.mails == nil {
+		return nil
+	}
+	return &account.Links{
+		Issuer: s.issuer, Store: s.Store, Hasher: s.Hasher, Limits: account.DefaultLimits(), Now: s.Now,
+		Passwords: PasswordPolicy(s.Config),
+		Data:      s.Secrets.For("mailed links"), Codes: s.Secrets.For("codes in mails"),
+		Mails: mail.NewSealer(s.Secrets),
+	}
 }
 
 // register returns the endpoints of registration, nil if it is closed.

@@ -119,6 +119,8 @@ type Accounts struct {
 	MinPassword int `yaml:"min_password"`
 	// SecondFactor is "optional", up to each person, or "required" of everybody.
 	SecondFactor string `yaml:"second_factor"`
+	// MagicLink lets people sign in by a link that is mailed to them.
+	MagicLink bool `yaml:"magic_link"`
 }
 
 // Registration is dynamic client registration, RFC 7591.
@@ -171,7 +173,7 @@ func Default() *Config {
 		Keys:         Keys{Algorithms: []string{"RS256", "ES256", "PS256", "EdDSA"}, RotateEvery: 90 * day},
 		Password:     Password{MemoryKiB: 19 * 1024, Time: 2, Threads: 1},
 		Grants:       Grants{Implicit: true},
-		Accounts:     Accounts{MinPassword: 8, SecondFactor: "optional"},
+		Accounts:     Accounts{MinPassword: 8, SecondFactor: "optional", MagicLink: true},
 		Registration: Registration{Policy: "closed", PerNetwork: 20, Unused: 7 * day},
 		Outbound:     Outbound{Allow: []netip.Prefix{}},
 		Log:          Log{Level: slog.LevelInfo},

@@ -28,10 +28,6 @@ const (
 	ToChangeEmail Purpose = "change_email"
 )
 
-// Mailed reports whether the purpose is one of those above, so that a form can
-// name it.
-func (p Purpose) Mailed() bool { return lifetimeOf(p) > 0 }
-
 // lifetimeOf is how long a link is good. Mail that is held back by a server that
 // does not know ours yet comes within a quarter of an hour.
 func lifetimeOf(p Purpose) time.Duration {
@@ -74,7 +70,7 @@ type LinkStore interface {
 	FindUserByIdentifier(ctx context.Context, identifier string) (storage.User, error)
 	FindLink(ctx context.Context, token storage.Hash, now time.Time) (storage.Link, *storage.User, error)
 	CountLinkAttempt(ctx context.Context, id string, now time.Time) (storage.Link, *storage.User, error)
-	FindFactors(ctx context.Context, userID string) (storage.Factors, error)
+	CountAttempt(ctx context.Context, a storage.Attempt) (storage.AttemptState, error)
 }
 
 // Links mail people what proves that an address is theirs, and do what they asked
@@ -86,12 +82,11 @@ type Links struct {
 	Hasher *Hasher
 	// Passwords is which ones may be chosen.
 	Passwords Policy
+	Limits    Limits
 	// Data seals what a link holds, and Codes makes the MAC of codes.
 	Data, Codes *secret.Key
 	Mails       mail.Sealer
-	// Posted is called when there is something in the outbox.
-	Posted func()
-	Now    func() time.Time
+	Now         func() time.Time
 }
 
 // Asked is who asks for a mail, and in what they are interrupted by it.
@@ -103,6 +98,13 @@ type Asked struct {
 	Flow string
 	// ClientID and App are the application that the person is on the way to.
 	ClientID, App string
+}
+
+// Arrival is who uses a link, and where they are on their way to.
+type Arrival struct {
+	From Origin
+	// ConsentFor is a client id: → [Outcome.Consent].
+	ConsentFor string
 }
 
 // Draft is what somebody asks a link for. A page that waits for the code keeps it,
@@ -236,7 +238,6 @@ func (l *Links) Send(ctx context.Context, d Draft, a Asked) (string, error) {
 	if err != nil && !errors.Is(err, storage.ErrNotFound) { // deleted meanwhile, who then hears nothing
 		return "", fmt.Errorf("store the link: %w", err)
 	}
-	l.Posted()
 	return link.ID, nil
 }
 
@@ -250,6 +251,14 @@ func whom(d Draft, user *storage.User) string {
 	}
 	identifier, _ := Normalise(d.Entered)
 	return identifier
+}
+
+// Again mails the draft once more.
+func (l *Links) Again(ctx context.Context, d Draft, a Asked) (string, error) {
+	if err := l.countNetwork(ctx, d.Purpose, a.From); err != nil {
+		return "", err
+	}
+	return l.Send(ctx, d, a)
 }
 
 // recipient is whose the address of the draft is, nil if it is nobody's.
@@ -300,7 +309,8 @@ func (l *Links) address(m *mail.Message, link *storage.Link, d Draft, user *stor
 	taken := user != nil && user.ID != d.UserID
 	switch {
 	case d.Purpose == ToSignUp && !taken:
-		m.Kind, m.To, m.Name = mail.ConfirmSignUp, d.Entered, d.Name
+		// Without the name: nobody can have us write something of theirs to others.
+		m.Kind, m.To = mail.ConfirmSignUp, d.Entered
 		return
 	case d.Purpose == ToChangeEmail && !taken:
 		m.Kind, m.To, link.UserID = mail.VerifyEmail, d.Entered, d.UserID

@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -27,20 +26,16 @@ func (l *Links) Ask(ctx context.Context, p Purpose, entered string, from Origin)
 }
 
 // SignIn uses a link to sign in with. It fails with [ErrLink].
-func (l *Links) SignIn(ctx context.Context, found Found) (Outcome, error) {
-	var w storage.Write
-	if change := found.verified(); change != nil {
-		w.Change = change
-	}
-	if err := l.use(ctx, found, w); err != nil {
+func (l *Links) SignIn(ctx context.Context, found Found, a Arrival) (Outcome, error) {
+	if err := l.use(ctx, found, storage.Write{Change: found.verified()}); err != nil {
 		return Outcome{}, err
 	}
-	return l.outcome(ctx, found)
+	return l.proved(ctx, found, a)
 }
 
 // ResetPassword uses a link to choose a password. It ends all sessions and grants of
 // the person's, and tells them. It fails with ErrPassword, [ErrLink] or [ErrBusy].
-func (l *Links) ResetPassword(ctx context.Context, found Found, password string, from Origin) (Outcome, error) {
+func (l *Links) ResetPassword(ctx context.Context, found Found, password string, a Arrival) (Outcome, error) {
 	hash, err := l.newHash(ctx, password, About(*found.User)...)
 	if err != nil {
 		return Outcome{}, err
@@ -52,14 +47,13 @@ func (l *Links) ResetPassword(ctx context.Context, found Found, password string,
 	change.PasswordHash = &hash
 	now := l.Now()
 	err = l.use(ctx, found, storage.Write{
-		Change: change, Mails: []storage.Mail{l.Mails.Seal(Notice(mail.PasswordChanged, found.User, from, now))},
-		Activity: []storage.Activity{Happened(found.User.ID, PasswordReset, found.ClientID, from, now)},
+		Change: change, Mails: []storage.Mail{l.Mails.Seal(Notice(mail.PasswordChanged, found.User, a.From, now))},
+		Activity: []storage.Activity{Happened(found.User.ID, PasswordReset, found.ClientID, a.From, now)},
 	})
 	if err != nil {
 		return Outcome{}, err
 	}
-	found.User.PasswordHash = hash
-	return l.outcome(ctx, found)
+	return l.proved(ctx, found, a)
 }
 
 // verified is the change that a proof of the user's own address makes, nil if that
@@ -72,18 +66,32 @@ func (f Found) verified() *storage.UserChange {
 	return &storage.UserChange{UserID: f.User.ID, Claims: &f.User.Claims}
 }
 
-// outcome is a person who has proved that they read the mail of their address, for
+// proved is a person who has shown that they read the mail of their address, for
 // which RFC 8176 has no value.
-func (l *Links) outcome(ctx context.Context, found Found) (Outcome, error) {
-	factors, err := l.Store.FindFactors(ctx, found.User.ID)
-	if err != nil {
-		return Outcome{}, fmt.Errorf("find the factors: %w", err)
-	}
+func (l *Links) proved(ctx context.Context, found Found, a Arrival) (Outcome, error) {
 	identifier, err := Normalise(found.Email)
 	if err != nil {
-		return Outcome{}, errors.Join(ErrLink, err)
+		return Outcome{}, fmt.Errorf("%w: %w", ErrLink, err)
 	}
-	return Outcome{User: *found.User, AMR: []string{"email"}, Factors: factors, Identifier: identifier}, nil
+	return l.enter(ctx, found.User.ID, identifier, "email", a)
+}
+
+// enter lets somebody in who has used a link up, as a password that was right would:
+// the counters of attempts are taken back. Whatever they say, the link is good.
+func (l *Links) enter(ctx context.Context, userID, identifier, amr string, a Arrival) (Outcome, error) {
+	state, err := l.Store.CountAttempt(ctx, storage.Attempt{
+		UserID: userID, Network: a.From.Network, Window: l.Limits.Window, Now: l.Now(), ConsentFor: a.ConsentFor,
+	})
+	if err != nil {
+		return Outcome{}, fmt.Errorf("find who the link is of: %w", err)
+	}
+	if state.User == nil || !active(state.User, l.Now()) {
+		return Outcome{}, fmt.Errorf("%w: the account is disabled or deleted", ErrLink)
+	}
+	return Outcome{
+		User: *state.User, AMR: []string{amr}, Factors: state.Factors, Identifier: identifier, Consent: state.Consent,
+		Succeeded: &storage.Success{AccountKey: state.AccountKey, NetworkKey: state.NetworkKey},
+	}, nil
 }
 
 // Notice tells the person of something that has happened to their account. Its To is

@@ -62,7 +62,7 @@ func (l *Links) BeginSignUp(ctx context.Context, s SignUp, from Origin) (Draft, 
 // the one that it was begun with unless that is "": whoever did so in another browser
 // may have been somebody else. It fails with ErrPassword, ErrTaken, [ErrLink] or
 // [ErrBusy].
-func (l *Links) CompleteSignUp(ctx context.Context, found Found, password string, from Origin) (Outcome, error) {
+func (l *Links) CompleteSignUp(ctx context.Context, found Found, password string, a Arrival) (Outcome, error) {
 	hash := found.passwordHash
 	if password != "" {
 		var err error
@@ -80,7 +80,7 @@ func (l *Links) CompleteSignUp(ctx context.Context, found Found, password string
 		Claims: storage.Claims{Name: found.Name, Email: found.Email, EmailVerified: true},
 	}
 	err = l.use(ctx, found, storage.Write{
-		CreateUser: &user, Activity: []storage.Activity{Happened(id, SignedUp, found.ClientID, from, now)},
+		CreateUser: &user, Activity: []storage.Activity{Happened(id, SignedUp, found.ClientID, a.From, now)},
 	})
 	switch {
 	case errors.Is(err, storage.ErrConflict):
@@ -88,8 +88,7 @@ func (l *Links) CompleteSignUp(ctx context.Context, found Found, password string
 	case err != nil:
 		return Outcome{}, err
 	}
-	user, err = l.Store.FindUser(ctx, id) // with the salt that it was given
-	return Outcome{User: user, AMR: []string{"pwd"}, Identifier: identifier}, err
+	return l.enter(ctx, id, identifier, "pwd", a)
 }
 
 // use uses the link up in the same write as what it is good for. It fails with ErrLink
@@ -104,9 +103,6 @@ func (l *Links) use(ctx context.Context, found Found, w storage.Write) error {
 		return fmt.Errorf("%w: %w", ErrLink, err)
 	case err != nil:
 		return err
-	}
-	if len(w.Mails) > 0 {
-		l.Posted()
 	}
 	return nil
 }

@@ -59,8 +59,10 @@ type Handler struct {
 	Authenticator  *account.Authenticator
 	// Factors are the rules of second factors.
 	Factors *factor.Keeper
-	// Registrar makes accounts; nil if people cannot make them for themselves.
-	Registrar *account.Registrar
+	// Links prove people's addresses; nil if there is no mail.
+	Links *account.Links
+	// SignUp lets people make accounts, and MagicLink sign in by mail. Both need Links.
+	SignUp, MagicLink bool
 	// Implicit allows the response types with tokens in the front channel.
 	Implicit bool
 	Cookies  *session.Cookies
@@ -102,13 +104,18 @@ func (h *Handler) Routes(r chi.Router) {
 			"/login/passkey/new": h.resume(h.newPasskey),
 			"/login/continue":    h.resume(h.proceed),
 		}
-		if h.Registrar != nil {
-			steps["/sign-up/start"], steps["/sign-up"] = h.resume(h.startSignUp), h.resume(h.signUp)
+		if h.Links != nil {
+			for path, step := range h.mailSteps() {
+				steps[path] = h.resume(step)
+			}
+			r.Get("/link", web.Handle(h.page, h.openLink))
+			r.Head("/link", web.Handle(h.page, h.openLink))
+			r.Post("/link", web.Handle(h.page, h.useLink))
 		}
 		for path, step := range steps {
 			r.Post(path, web.Handle(h.page, step))
 			// Whoever comes back to the address alone has no request any more.
-			r.Get(path, web.Handle(h.page, func(http.ResponseWriter, *http.Request) error { return expired() }))
+			r.Get(path, web.Handle(h.page, func(http.ResponseWriter, *http.Request) error { return expired("") }))
 		}
 	})
 }

@@ -180,7 +180,7 @@ func checkCodeChallenge(_ *Handler, _ context.Context, f *flow) error {
 // Prompts are the values of prompt that are supported, for discovery.
 func (h *Handler) Prompts() []string {
 	prompts := []string{"none", "login", "consent", "select_account"}
-	if h.Registrar != nil { // Initiating User Registration via OpenID Connect §4
+	if h.SignUp { // Initiating User Registration via OpenID Connect §4
 		prompts = append(prompts, "create")
 	}
 	return prompts

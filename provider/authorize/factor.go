@@ -67,7 +67,7 @@ func passwordDigest(u *storage.User) []byte {
 func (h *Handler) owed(r *http.Request, f *flow) error {
 	p := f.page.Proof
 	if p == nil {
-		return expired()
+		return expired(f.client.ID)
 	}
 	device := h.Cookies.Device(r, p.Identifier)
 	outcome, err := h.Authenticator.Recognise(r.Context(), storage.Attempt{

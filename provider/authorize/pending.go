@@ -1,9 +1,11 @@
 package authorize
 
 import (
+	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
@@ -34,14 +36,18 @@ type pending struct {
 	// it adds.
 	Passkey *factor.Ceremony `json:"k,omitempty"`
 	App     *factor.Ceremony `json:"a,omitempty"`
+	// Mailed is what the person was mailed, if the page waits for them to read it.
+	Mailed *mailed `json:"l,omitempty"`
 }
 
-// errExpired reports a page that is too old, or not ours, or from another
-// browser. The person can only begin again.
-var errExpired = errors.New("the page has expired or belongs to another browser")
+// expiredError reports a page that is too old, or not ours, or from another
+// browser. The person can only begin again, at the client if it is known.
+type expiredError struct{ clientID string }
 
-func expired() error {
-	return oauth.Refuse(oauth.InvalidRequest, "this page has expired").Because(errExpired)
+func (*expiredError) Error() string { return "the page has expired or belongs to another browser" }
+
+func expired(clientID string) error {
+	return oauth.Refuse(oauth.InvalidRequest, "this page has expired").Because(&expiredError{clientID})
 }
 
 // seal puts the flow, and what else the page shows, into a page of the browser
@@ -53,17 +59,27 @@ func (h *Handler) seal(w http.ResponseWriter, r *http.Request, f *flow, p pendin
 		return consentui.Step{}, err
 	}
 	return consentui.Step{
-		Client: client.Page(f.client), Request: h.Cookies.Seal(w, r, h.Pending, plain), RedirectURI: f.request.RedirectURI,
+		Client: client.Page(f.client), RedirectURI: f.request.RedirectURI,
+		Request:   h.Cookies.Seal(w, r, h.Pending, plain) + "." + base64.RawURLEncoding.EncodeToString([]byte(f.client.ID)),
 		UILocales: f.request.Form.Get("ui_locales"),
 	}, nil
 }
 
-// unseal opens what seal made for this browser.
+// unseal opens what seal made for this browser. Beside it is the client's id, which
+// is no secret, so that a page that cannot be opened leads back to somewhere.
 func (h *Handler) unseal(r *http.Request, sealed string) (pending, error) {
+	sealed, encoded, _ := strings.Cut(sealed, ".")
+	id, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil {
+		return pending{}, expired("")
+	}
 	var p pending
 	plain, err := h.Cookies.Open(r, h.Pending, sealed)
 	if err != nil || json.Unmarshal(plain, &p) != nil || h.Now().Sub(p.Started) > h.PendingLifetime {
-		return pending{}, expired()
+		return pending{}, expired(string(id))
+	}
+	if form, err := url.ParseQuery(p.Request); err != nil || form.Get("client_id") != string(id) {
+		return pending{}, expired("")
 	}
 	return p, nil
 }

@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"net/http"
@@ -71,8 +72,10 @@ func (m *redirectMismatchError) Error() string { return "redirect_uri of client 
 // page shows an error to the person.
 func (h *Handler) page(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
 	web.Outage(w, e)
-	if errors.Is(e, errExpired) {
-		_ = h.Pages.Render(w, r, http.StatusBadRequest, consentui.Expired{})
+	if stale, ok := errors.AsType[*expiredError](e); ok {
+		var page consentui.Expired
+		page.Client, page.ContinueURI = h.wayOn(r.Context(), stale.clientID)
+		_ = h.Pages.Render(w, r, http.StatusBadRequest, page)
 		return
 	}
 	event := web.EventOf(r.Context())
@@ -86,6 +89,24 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request, e *oauth.Error) {
 		page.Dev = devDetail(e, event.ClientID)
 	}
 	_ = h.Pages.Render(w, r, status, page)
+}
+
+// wayOn is where somebody can begin again who was on the way to the client:
+// [OpenID Connect Core §4] has an address for it. There may be none.
+//
+// [OpenID Connect Core §4]: https://openid.net/specs/openid-connect-core-1_0.html#ThirdPartyInitiatedLogin
+func (h *Handler) wayOn(ctx context.Context, clientID string) (consentui.Client, string) {
+	if clientID == "" || clientID == client.AccountID {
+		return consentui.Client{}, ""
+	}
+	state, err := h.Directory.ReadDespiteOutage(ctx, storage.Wanted{ClientID: clientID})
+	if err != nil || state.Client == nil {
+		return consentui.Client{}, ""
+	}
+	if uri := state.Client.Metadata.InitiateLoginURI; uri != "" {
+		return client.Page(state.Client), web.WithQuery(uri, url.Values{"iss": {h.Issuer}})
+	}
+	return client.Page(state.Client), ""
 }
 
 func devDetail(e *oauth.Error, clientID string) *consentui.DevDetail {

@@ -10,14 +10,14 @@ import (
 	"github.com/gatelodge/gatelodge/provider/oauth"
 )
 
-// showSignUp shows the page on which a person makes an account: at first, or
-// again because of a problem with what was entered.
+// showSignUp shows the page on which a person says what their account is to be: at
+// first, or again because of a problem with what was entered.
 func (h *Handler) showSignUp(w http.ResponseWriter, r *http.Request, f *flow, page consentui.SignUp) error {
 	step, err := h.seal(w, r, f, pending{})
 	if err != nil {
 		return err
 	}
-	page.Step, page.MinPassword = step, account.MinPassword
+	page.Step, page.MinPassword = step, h.Links.Passwords.Least()
 	return h.Pages.Render(w, r, statusOf(page.Problem), page)
 }
 
@@ -26,34 +26,38 @@ func (h *Handler) startSignUp(w http.ResponseWriter, r *http.Request, f *flow) e
 	return h.showSignUp(w, r, f, consentui.SignUp{})
 }
 
-// signUp serves POST /sign-up: what an account is made of. Whoever has made one
-// is signed in.
+// signUp serves POST /sign-up: what an account is to be made of, which is mailed to
+// its address. There is no account before the address is proved.
 func (h *Handler) signUp(w http.ResponseWriter, r *http.Request, f *flow) error {
 	name, email := f.form.Get("name"), f.form.Get("email")
-	outcome, err := h.Registrar.Register(r.Context(), account.SignUp{
+	draft, err := h.Links.BeginSignUp(r.Context(), account.SignUp{
 		Name: name, Email: email, Password: f.form.Get("password"),
-	}, h.Network(r))
-	if err != nil {
-		return h.showSignUp(w, r, f, consentui.SignUp{Name: name, Email: email, Problem: signUpProblem(w, r, err)})
+	}, h.origin(r))
+	if err == nil {
+		err = h.mail(w, r, f, draft)
 	}
-	h.signIn(r, f, outcome)
-	web.EventOf(r.Context()).Note = "signed up"
-	return h.next(w, r, f)
+	if err != nil {
+		return h.showSignUp(w, r, f, consentui.SignUp{Name: name, Email: email, Problem: linkProblem(w, r, err)})
+	}
+	return h.showCheckMail(w, r, f, consentui.CheckMail{})
 }
 
-// signUpProblem notes why no account was made, and returns what the person is told.
-func signUpProblem(w http.ResponseWriter, r *http.Request, err error) consentui.Problem {
+// linkProblem notes why what was asked for was not done, and returns what the person
+// is told: what is wrong with what they entered, or that they can try again.
+func linkProblem(w http.ResponseWriter, r *http.Request, err error) consentui.Problem {
+	event := web.EventOf(r.Context())
 	for reason, problem := range map[error]consentui.Problem{
 		account.ErrName: consentui.ProblemName, account.ErrEmail: consentui.ProblemEmail,
-		account.ErrPassword: consentui.ProblemPassword, account.ErrTaken: consentui.ProblemTaken,
+		account.ErrPassword: consentui.ProblemPassword, account.ErrCode: consentui.ProblemCode,
+		account.ErrLink: consentui.ProblemGone,
 	} {
 		if errors.Is(err, reason) {
-			web.EventOf(r.Context()).Fail(oauth.Refuse(oauth.AccessDenied, "no account was made").Because(err))
+			event.Fail(oauth.Refuse(oauth.AccessDenied, "nothing was done").Because(err))
 			return problem
 		}
 	}
 	e := oauth.Unavailable(err)
-	web.EventOf(r.Context()).Fail(e)
+	event.Fail(e)
 	web.Outage(w, e)
 	return consentui.ProblemUnavailable
 }

@@ -24,7 +24,8 @@ func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, f *flow, ide
 	}
 	page := consentui.Login{
 		Step: step, Passkey: passkey, Identifier: identifier, Problem: problem, Remember: f.remember || f.who != nil && f.who.Session.Remembered,
-		Again: problem == consentui.ProblemNone && f.who != nil && f.expected(), SignUp: h.Registrar != nil,
+		Again: problem == consentui.ProblemNone && f.who != nil && f.expected(), SignUp: h.SignUp,
+		Forgotten: h.Links != nil, MailsLink: h.MagicLink,
 	}
 	return h.Pages.Render(w, r, statusOf(problem), page)
 }
