@@ -7,9 +7,9 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-// Bench measures what an exchange of a code asks of an empty store: the write that
-// creates the grant, in a session or not, the read, and the write that redeems,
-// each by parallel requests.
+// Bench measures what a sign-in and the exchange of a code ask of an empty store: the
+// attempt, the write that creates the grant, in a session or not, the read, and the
+// write that redeems, each by parallel requests.
 func Bench(b *testing.B, store storage.Store) {
 	b.Helper()
 	s := &suite{Store: store, client: newClient("client"), user: newUser("user")}
@@ -40,6 +40,12 @@ func Bench(b *testing.B, store storage.Store) {
 			writes[i].Verified = s.verifiedIn(session)
 		}
 		parallel(b, writes, create)
+	})
+	b.Run("attempt", func(b *testing.B) {
+		parallel(b, make([]storage.Write, b.N), func(storage.Write) error {
+			_, err := s.CountAttempt(b.Context(), newAttempt("user"))
+			return err
+		})
 	})
 	b.Run("create", func(b *testing.B) { parallel(b, s.newWrites(b.N), create) })
 	for name, f := range map[string]func(storage.Write) error{"read": read, "redeem": redeem} {
