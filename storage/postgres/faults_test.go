@@ -134,6 +134,9 @@ func verbs(ctx context.Context, db *postgres.DB) []func() error {
 		func() error { _, err := db.Read(ctx, storage.Wanted{ClientID: "client"}); return err },
 		func() error { return db.Apply(ctx, newGrant()) },
 		func() error { _, err := db.CountAttempt(ctx, storage.Attempt{Identifier: "user"}); return err },
+		func() error { _, _, err := db.FindLink(ctx, storage.HashOf("link"), time.Now()); return err },
+		func() error { _, _, err := db.CountLinkAttempt(ctx, "link", time.Now()); return err },
+		func() error { _, err := db.FindFactors(ctx, "user"); return err },
 		func() error { return db.RevokeGrant(ctx, "grant", time.Now()) },
 		func() error { _, err := db.FindClient(ctx, "client"); return err },
 		func() error { return db.DeleteClient(ctx, "client") },
@@ -177,6 +180,43 @@ func TestLostAnswerIsAskedForAgain(t *testing.T) {
 	}
 	redeem.Key = rand.Text()
 	if err := db.Apply(t.Context(), redeem); !errors.Is(err, storage.ErrSpent) {
+		t.Errorf("another key: got %v, want %v", err, storage.ErrSpent)
+	}
+}
+
+// A person changes the password in a session that ends with it: what is sent again
+// finds neither the old password nor the session, and yet is no refusal.
+func TestLostAnswerOfAChangeIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	proxy := newProxy(t, pgtest.NewDatabase(t))
+	db := open(t, postgres.Config{URL: proxy.url})
+	now, password := time.Now(), "new"
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(db.SaveUser(t.Context(), storage.User{ID: "user", PasswordHash: "old", CreatedAt: now, UpdatedAt: now}))
+	session := &storage.Session{ID: "session", UserID: "user", Hash: storage.HashOf("token"), AuthTime: now, CreatedAt: now, ExpiresAt: now}
+	must(db.Apply(t.Context(), storage.Write{Key: rand.Text(), Now: now, Session: session}))
+	change := storage.Write{
+		Key: rand.Text(), Now: now,
+		Verified: &storage.Verified{UserID: "user", PasswordHash: "old", SessionID: "session"},
+		Change:   &storage.UserChange{UserID: "user", PasswordHash: &password},
+		Activity: []storage.Activity{{ID: "activity", UserID: "user", At: now}},
+	}
+	proxy.onAnswer(func([]byte) bool { proxy.pass(); return false })
+	must(db.Apply(t.Context(), change))
+	user, err := db.FindUser(t.Context(), "user")
+	must(err)
+	all, err := db.ListActivity(t.Context(), "user", now.Add(time.Hour), 10)
+	must(err)
+	if user.PasswordHash != password || len(all) != 1 {
+		t.Errorf("got the password %q and %d activities, want the new one and 1", user.PasswordHash, len(all))
+	}
+	change.Key = rand.Text()
+	if err := db.Apply(t.Context(), change); !errors.Is(err, storage.ErrSpent) {
 		t.Errorf("another key: got %v, want %v", err, storage.ErrSpent)
 	}
 }

@@ -102,9 +102,10 @@ var expired = []string{ //nolint:gochecknoglobals // a constant
 	`DELETE FROM activity WHERE id = ANY (ARRAY(
 		SELECT id FROM activity WHERE at <= $1::timestamptz - interval '` + activityLifetime + `'
 		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
+	// A user takes much along.
 	`DELETE FROM users WHERE id = ANY (ARRAY(
 		SELECT id FROM users WHERE deletes_at <= $1::timestamptz
-		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,
+		LIMIT ($2::bigint + 9) / 10 FOR UPDATE SKIP LOCKED))`,
 	`DELETE FROM attempts WHERE key = ANY (ARRAY(
 		SELECT key FROM attempts WHERE expires_at <= $1::timestamptz
 		LIMIT $2::bigint FOR UPDATE SKIP LOCKED))`,

@@ -88,8 +88,9 @@ var expired = []string{ //nolint:gochecknoglobals // a constant
 		SELECT id FROM mails WHERE expires_at <= ? LIMIT ?)`,
 	`DELETE FROM activity WHERE id IN (
 		SELECT id FROM activity WHERE at <= ? - ` + activityLifetime + ` LIMIT ?)`,
+	// A user takes much along.
 	`DELETE FROM users WHERE id IN (
-		SELECT id FROM users WHERE deletes_at <= ? LIMIT ?)`,
+		SELECT id FROM users WHERE deletes_at <= ? LIMIT (? + 9) / 10)`,
 	`DELETE FROM attempts WHERE key IN (
 		SELECT key FROM attempts WHERE expires_at <= ? LIMIT ?)`,
 }

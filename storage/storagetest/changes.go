@@ -359,7 +359,7 @@ func testDeletionIsDue(t *testing.T, s *suite) {
 	s.link(t, s.user.ID)
 	s.deletes(t, now.Add(time.Minute))
 	equal(t, s.cleanUp(t, now.Add(time.Minute-time.Microsecond), 10), 0)
-	equal(t, s.cleanUp(t, now.Add(time.Minute), 10), 1)
+	equal(t, s.cleanUp(t, now.Add(time.Minute), 1), 1)
 	_, err := s.FindUser(t.Context(), s.user.ID)
 	fails(t, err, storage.ErrNotFound)
 	_, err = s.FindUserByIdentifier(t.Context(), "user")
