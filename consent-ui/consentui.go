@@ -34,8 +34,10 @@ package consentui
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
+	"html/template"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -52,19 +54,27 @@ type Options struct {
 	Issuer *url.URL
 	// Name is who people sign in with.
 	Name string
-	// Language is that of people who ask for none that there is.
+	// Language is that of people who ask for none that there is; en if "".
 	Language string
+	// Theme is what the pages look like. Logo and LogoDark are image files to show
+	// in place of our mark, Templates is a folder of files that replace ours of the
+	// same names in templates/, texts/ and static/; each "" if there is none.
+	Theme          Theme
+	Logo, LogoDark string
+	Templates      string
 }
 
 // Pages renders the pages. It is safe for concurrent use.
 type Pages struct {
 	host, name string
 	secure     bool
-	files      fs.FS
-	static     *static
-	languages  *languages
-	sheets     sheets
-	letters    func() (*letters, error)
+	// files are ours under those that replace them, which over has alone.
+	files, over fs.FS
+	logo        brandLogo
+	static      *static
+	languages   *languages
+	sheets      sheets
+	letters     func() (*letters, error)
 }
 
 // New loads the texts and the static files. The templates are loaded as they are
@@ -72,14 +82,26 @@ type Pages struct {
 // who wants to sign in.
 func New(o Options) (*Pages, error) {
 	p := &Pages{host: o.Issuer.Host, secure: o.Issuer.Scheme == "https", name: o.Name, files: files}
-	var err error
-	if p.static, err = loadStatic(p.files); err != nil {
+	if err := p.replaceFiles(o.Templates); err != nil {
 		return nil, err
 	}
-	if p.languages, err = loadLanguages(p.files, o.Language); err != nil {
+	var err error
+	if p.static, err = loadStatic(p.files, o.Theme); err != nil {
+		return nil, err
+	}
+	if p.languages, err = loadLanguages(cmp.Or(o.Language, "en"), files, p.over); err != nil {
+		return nil, err
+	}
+	if p.logo.light, err = p.loadLogo(o.Logo); err != nil {
+		return nil, err
+	}
+	if p.logo.dark, err = p.loadLogo(o.LogoDark); err != nil {
 		return nil, err
 	}
 	p.letters = sync.OnceValues(func() (*letters, error) { return loadLetters(p.files) })
+	if p.over != nil {
+		return p, p.check()
+	}
 	return p, nil
 }
 
@@ -112,6 +134,9 @@ type view struct {
 	Lang, Dir  string
 	// Theme is light or dark, "" for the device's.
 	Theme string
+	Logo  brandLogo
+	// ThemeSheet is the address of the application's theme, "" without one.
+	ThemeSheet string
 	// Switch is nil where the language cannot be changed without losing the page.
 	Switch *languageSwitch
 
@@ -119,8 +144,33 @@ type view struct {
 }
 
 func (p *Pages) view(t *Texts, page Page) view {
-	return view{Page: page, Name: p.name, Host: p.host, Lang: t.Lang, Dir: t.Dir, texts: t}
+	v := view{Page: page, Name: p.name, Host: p.host, Lang: t.Lang, Dir: t.Dir, Logo: p.logo, texts: t}
+	if page, ok := page.(interface{ client() Client }); ok {
+		v.ThemeSheet = page.client().Theme.path()
+	}
+	return v
 }
+
+// brandLogo is the provider's logo, for a light ground and for a dark one.
+type brandLogo struct{ light, dark template.URL }
+
+// Only is the one that is shown whatever the device is set to, "" if that decides.
+func (l brandLogo) Only(theme string) template.URL {
+	switch {
+	case l.dark == "" || theme == "light":
+		return l.light
+	case l.light == "" || theme == "dark":
+		return l.dark
+	default:
+		return ""
+	}
+}
+
+// Light is for a light ground.
+func (l brandLogo) Light() template.URL { return l.light }
+
+// Dark is for a dark ground.
+func (l brandLogo) Dark() template.URL { return l.dark }
 
 func (p *Pages) execute(v view) (*bytes.Buffer, error) {
 	name := v.Page.template()

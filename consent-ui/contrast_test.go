@@ -1,8 +1,6 @@
 package consentui
 
 import (
-	"fmt"
-	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -43,7 +41,7 @@ func TestColoursContrast(t *testing.T) {
 			{"ring", "background", 3},
 			{"primary", "card", 3},
 		} {
-			got := contrast(t, tokens[pair.on], tokens[pair.over])
+			got := Contrast(tokens[pair.on], tokens[pair.over])
 			if got < pair.least {
 				t.Errorf("%s: %s on %s is %.2f:1, want %.1f:1", theme, pair.on, pair.over, got, pair.least)
 			}
@@ -73,29 +71,4 @@ func tokensOf(css string) map[string]string {
 		tokens[match[1]] = match[2]
 	}
 	return tokens
-}
-
-// contrast is the contrast ratio of WCAG 2.2.
-func contrast(t *testing.T, a, b string) float64 {
-	t.Helper()
-	la, lb := luminance(t, a), luminance(t, b)
-	return (max(la, lb) + 0.05) / (min(la, lb) + 0.05)
-}
-
-func luminance(t *testing.T, colour string) float64 {
-	t.Helper()
-	var rgb [3]uint8
-	if _, err := fmt.Sscanf(colour, "#%02x%02x%02x", &rgb[0], &rgb[1], &rgb[2]); err != nil {
-		t.Fatalf("colour %q: %v", colour, err)
-	}
-	var linear [3]float64
-	for i, v := range rgb {
-		c := float64(v) / 255
-		if c <= 0.04045 {
-			linear[i] = c / 12.92
-		} else {
-			linear[i] = math.Pow((c+0.055)/1.055, 2.4)
-		}
-	}
-	return 0.2126*linear[0] + 0.7152*linear[1] + 0.0722*linear[2]
 }

@@ -24,18 +24,12 @@ type languages struct {
 }
 
 // loadLanguages reads the catalogues. What one lacks it has from the default.
-func loadLanguages(files fs.FS, preferred string) (*languages, error) {
-	names, err := fs.Glob(files, "texts/*.json")
-	if err != nil {
-		return nil, fmt.Errorf("list the texts: %w", err)
-	}
+func loadLanguages(preferred string, layers ...fs.FS) (*languages, error) {
 	l := &languages{}
-	for _, name := range names {
-		t, err := loadTexts(files, name)
-		if err != nil {
+	for _, files := range layers {
+		if err := l.load(files); err != nil {
 			return nil, err
 		}
-		l.all = append(l.all, t)
 	}
 	i := slices.IndexFunc(l.all, func(t *Texts) bool { return t.Lang == preferred })
 	if i < 0 {
@@ -50,6 +44,33 @@ func loadLanguages(files fs.FS, preferred string) (*languages, error) {
 	}
 	l.matcher = language.NewMatcher(tags)
 	return l, nil
+}
+
+// load adds the catalogues of the folder. One in a language that there is already
+// replaces those of its texts that it has.
+func (l *languages) load(files fs.FS) error {
+	if files == nil {
+		return nil
+	}
+	names, err := fs.Glob(files, "texts/*.json")
+	if err != nil {
+		return fmt.Errorf("list the texts: %w", err)
+	}
+	for _, name := range names {
+		t, err := loadTexts(files, name)
+		if err != nil {
+			return err
+		}
+		if there := l.named(t.Lang); there != nil {
+			maps.Copy(there.texts, t.texts)
+			continue
+		}
+		if len(t.formats.Months) != 12 {
+			return fmt.Errorf("the texts in %s name %d months", name, len(t.formats.Months))
+		}
+		l.all = append(l.all, t)
+	}
+	return nil
 }
 
 func withDefaults(texts, defaults map[string]string) map[string]string {
@@ -86,9 +107,6 @@ func loadTexts(files fs.FS, name string) (*Texts, error) {
 	tag, err := language.Parse(c.Lang)
 	if err != nil {
 		return nil, fmt.Errorf("the language of %s: %w", name, err)
-	}
-	if len(c.Formats.Months) != 12 {
-		return nil, fmt.Errorf("the texts in %s name %d months", name, len(c.Formats.Months))
 	}
 	return &Texts{Lang: c.Lang, Name: c.Name, Dir: c.Dir, tag: tag, formats: c.Formats, texts: c.Texts}, nil
 }

@@ -28,6 +28,8 @@ type Client struct {
 	OwnAccount bool
 	// Unverified: it has registered itself, and nobody here knows it.
 	Unverified bool
+	// Theme is what the pages look like on the way to it.
+	Theme Theme
 	// URI, PolicyURI and TosURI are shown as links.
 	URI, PolicyURI, TosURI string
 }
@@ -286,19 +288,25 @@ func (StillSignedIn) template() string { return "still_signed_in.html" }
 func (CheckSession) template() string  { return "check_session.html" }
 func (Home) template() string          { return "home.html" }
 
-func (s Step) request() string        { return s.Request }
-func (s Step) uiLocales() string      { return s.UILocales }
-func (p SignOut) uiLocales() string   { return p.UILocales }
-func (s Step) leadsTo() string        { return s.RedirectURI }
-func (Error) leadsTo() string         { return "" }
-func (Expired) leadsTo() string       { return "" }
-func (p FormPost) leadsTo() string    { return p.Action }
-func (p SignOut) leadsTo() string     { return p.ContinueURI }
-func (p SigningOut) leadsTo() string  { return p.ContinueURI }
-func (SignedOut) leadsTo() string     { return "" }
-func (StillSignedIn) leadsTo() string { return "" }
-func (CheckSession) leadsTo() string  { return "" }
-func (Home) leadsTo() string          { return "" }
+func (s Step) client() Client          { return s.Client }
+func (p FormPost) client() Client      { return p.Client }
+func (p SignOut) client() Client       { return p.Client }
+func (p SigningOut) client() Client    { return p.Client }
+func (p SignedOut) client() Client     { return p.Client }
+func (p StillSignedIn) client() Client { return p.Client }
+func (s Step) request() string         { return s.Request }
+func (s Step) uiLocales() string       { return s.UILocales }
+func (p SignOut) uiLocales() string    { return p.UILocales }
+func (s Step) leadsTo() string         { return s.RedirectURI }
+func (Error) leadsTo() string          { return "" }
+func (Expired) leadsTo() string        { return "" }
+func (p FormPost) leadsTo() string     { return p.Action }
+func (p SignOut) leadsTo() string      { return p.ContinueURI }
+func (p SigningOut) leadsTo() string   { return p.ContinueURI }
+func (SignedOut) leadsTo() string      { return "" }
+func (StillSignedIn) leadsTo() string  { return "" }
+func (CheckSession) leadsTo() string   { return "" }
+func (Home) leadsTo() string           { return "" }
 
 // Optional: the person need not allow it for the client to get the rest. That it is
 // them is what signing in is.

@@ -383,9 +383,10 @@ func TestStaticFilesAreServedForGood(t *testing.T) {
 			got.Del("Content-Encoding")
 			got.Del("Content-Type")
 			want := http.Header{
-				"Cache-Control":          {"public, max-age=31536000, immutable"},
-				"Vary":                   {"Accept-Encoding"},
-				"X-Content-Type-Options": {"nosniff"},
+				"Cache-Control":           {"public, max-age=31536000, immutable"},
+				"Content-Security-Policy": {"default-src 'none'; style-src 'unsafe-inline'; sandbox"},
+				"Vary":                    {"Accept-Encoding"},
+				"X-Content-Type-Options":  {"nosniff"},
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", name, diff)

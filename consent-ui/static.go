@@ -25,7 +25,7 @@ type staticFile struct {
 	plain, gzipped []byte
 }
 
-func loadStatic(files fs.FS) (*static, error) {
+func loadStatic(files fs.FS, theme Theme) (*static, error) {
 	s := &static{paths: map[string]string{}, files: map[string]staticFile{}}
 	entries, err := fs.ReadDir(files, "static")
 	if err != nil {
@@ -37,17 +37,32 @@ func loadStatic(files fs.FS) (*static, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read a static file: %w", err)
 		}
-		compressed, err := compress(content)
-		if err != nil {
-			return nil, fmt.Errorf("compress %s: %w", name, err)
+		if name == styleSheet {
+			content = append(content, theme.css()...)
 		}
-		sum := sha256.Sum256(content)
-		ext := path.Ext(name)
-		hashed := "/static/" + strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext
-		s.paths[name] = hashed
-		s.files[hashed] = staticFile{mime.TypeByExtension(ext), content, compressed}
+		if _, err := s.add(name, content); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
+}
+
+// styleSheet is the file that the provider's theme becomes part of, for it to cost no
+// request.
+const styleSheet = "style.css"
+
+// add serves one more file, and returns under which path.
+func (s *static) add(name string, content []byte) (string, error) {
+	compressed, err := compress(content)
+	if err != nil {
+		return "", fmt.Errorf("compress %s: %w", name, err)
+	}
+	sum := sha256.Sum256(content)
+	ext := path.Ext(name)
+	hashed := "/static/" + strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext
+	s.paths[name] = hashed
+	s.files[hashed] = staticFile{mime.TypeByExtension(ext), content, compressed}
+	return hashed, nil
 }
 
 func compress(content []byte) ([]byte, error) {
@@ -76,6 +91,8 @@ func (s *static) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", file.contentType)
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("X-Content-Type-Options", "nosniff")
+	// An image that somebody opens by itself runs nothing and has no origin.
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
 	h.Set("Vary", "Accept-Encoding")
 	body := file.plain
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {

@@ -124,10 +124,12 @@ func share(d Deps) (*shared, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse the issuer: %w", err)
 	}
-	const name = "Gatelodge"
-	pages, err := consentui.New(consentui.Options{Issuer: location, Name: name, Language: "en"})
+	pages, err := LoadPages(d.Config)
 	if err != nil {
-		return nil, fmt.Errorf("load the pages: %w", err)
+		return nil, err
+	}
+	for _, warning := range d.Config.Theme.Look().Warnings() {
+		d.Log.WarnContext(context.Background(), "theme", slog.String("trouble", warning))
 	}
 	mails := mailsOf(d, pages)
 	if mails != nil {
@@ -146,7 +148,7 @@ func share(d Deps) (*shared, error) {
 		},
 	}
 	if s.factors, err = factor.New(factor.Config{
-		Issuer: issuer, Name: name, Secrets: d.Secrets, Mails: mail.NewSealer(d.Secrets),
+		Issuer: issuer, Name: d.Config.Theme.Name, Secrets: d.Secrets, Mails: mail.NewSealer(d.Secrets),
 		Lifetime: d.Config.Lifetimes.Request, Required: d.Config.Accounts.SecondFactor == "required", Now: d.Now,
 	}); err != nil {
 		return nil, err
@@ -268,4 +270,20 @@ func engineConfig(c *config.Config) engine.Config {
 		PasswordGrant:        c.Grants.Password,
 		PasswordGrantPublic:  c.Grants.PasswordPublic,
 	}
+}
+
+// LoadPages loads the pages as the settings want them.
+func LoadPages(c *config.Config) (*consentui.Pages, error) {
+	issuer, err := url.Parse(c.Issuer)
+	if err != nil {
+		return nil, fmt.Errorf("parse the issuer: %w", err)
+	}
+	pages, err := consentui.New(consentui.Options{
+		Issuer: issuer, Name: c.Theme.Name, Language: c.Languages.Default, Theme: c.Theme.Look(),
+		Logo: c.Theme.Logo, LogoDark: c.Theme.LogoDark, Templates: c.Theme.Templates,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load the pages: %w", err)
+	}
+	return pages, nil
 }

@@ -57,9 +57,10 @@ func routes(d Deps, pages *consentui.Pages, e endpoints) http.Handler {
 	//   GET, POST /end_session, /logout      GET /check_session
 	e.authorize.Routes(r)
 	e.logout.Routes(r)
-	// What the pages show: GET /logo/{client_id}, /static/*      POST /language
+	// What the pages show: GET /logo/{client_id}, /static/*, /theme/*      POST /language
 	e.logo.Routes(r)
 	r.Get("/static/*", pages.Static().ServeHTTP)
+	r.Get(consentui.ThemePath+"*", pages.ServeTheme)
 	r.With(web.OwnForms(d.Config.Issuer, web.OAuthJSON)).Post(consentui.LanguagePath, web.Handle(web.OAuthJSON, chooseLanguage(d, pages)))
 	r.Get("/", web.Handle(web.OAuthJSON, func(w http.ResponseWriter, r *http.Request) error {
 		return pages.Render(w, r, http.StatusOK, consentui.Home{})

@@ -97,6 +97,18 @@ type ClientMetadata struct {
 	// RefreshGraceSeconds is how long a refresh token may be presented again;
 	// nil means the provider's default, 0 means never.
 	RefreshGraceSeconds *int `json:"refresh_grace_seconds,omitempty"`
+	// Theme is what our pages look like on the way to the client.
+	Theme Theme `json:"theme,omitzero"`
+}
+
+// Theme is colours and shapes of the pages, each "" for the provider's.
+type Theme struct {
+	Brand         string `json:"brand,omitempty"`
+	BrandText     string `json:"brand_text,omitempty"`
+	BrandDark     string `json:"brand_dark,omitempty"`
+	BrandDarkText string `json:"brand_dark_text,omitempty"`
+	Radius        string `json:"radius,omitempty"`
+	Font          string `json:"font,omitempty"`
 }
 
 // User is a person who signs in.

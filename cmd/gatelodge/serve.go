@@ -44,6 +44,12 @@ func check(env *environment) error {
 	if _, err := newCalls(settings.Outbound); err != nil {
 		return err
 	}
+	if _, err := provider.LoadPages(settings); err != nil {
+		return err
+	}
+	for _, warning := range settings.Theme.Look().Warnings() {
+		_, _ = fmt.Fprintf(env.stdout, "theme: %s\n", warning)
+	}
 	_, _ = fmt.Fprintf(env.stdout, "The configuration is right. The issuer is %s\n", settings.Issuer)
 	return nil
 }

@@ -32,6 +32,7 @@ func (c *Config) check(mode Mode) {
 	c.checkRegistration()
 	c.require(slices.Contains([]string{"optional", "required"}, c.Accounts.SecondFactor), "accounts.second_factor",
 		"must be optional or required, is %q", c.Accounts.SecondFactor)
+	c.checkTheme()
 	c.checkOutbound()
 	c.require(slices.Contains([]string{"json", "text"}, c.Log.Format), "log.format",
 		"must be json or text, is %q", c.Log.Format)
@@ -164,6 +165,16 @@ func (c *Config) checkRegistration() {
 		"must be closed, token or open, is %q", r.Policy)
 	c.require(r.PerNetwork >= 1, "registration.per_network", "must be at least 1, is %d", r.PerNetwork)
 	c.require(r.Unused >= time.Hour, "registration.unused", "must be at least 1h, is %s", r.Unused)
+}
+
+func (c *Config) checkTheme() {
+	c.require(strings.TrimSpace(c.Theme.Name) != "" && len(c.Theme.Name) <= 100, "theme.name",
+		"must be a name of at most 100 bytes, is %q", c.Theme.Name)
+	for _, fault := range c.Theme.Look().Faults() {
+		c.require(false, "theme."+fault.Member, "%s, is %q", fault.Problem, fault.Value)
+	}
+	c.require(c.Theme.Logo != "" || c.Theme.LogoDark == "", "theme.logo_dark", "goes with theme.logo, which is not set")
+	c.require(c.Languages.Default != "", "languages.default", "must be a language that there are texts in, such as en")
 }
 
 func (c *Config) checkOutbound() {

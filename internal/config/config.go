@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"time"
+
+	consentui "github.com/gatelodge/gatelodge/consent-ui"
 )
 
 // Config holds every setting. The yaml names are the keys of the file; joined
@@ -33,6 +35,8 @@ type Config struct {
 	Grants          Grants       `yaml:"grants"`
 	Accounts        Accounts     `yaml:"accounts"`
 	Registration    Registration `yaml:"registration"`
+	Theme           Theme        `yaml:"theme"`
+	Languages       Languages    `yaml:"languages"`
 	Outbound        Outbound     `yaml:"outbound"`
 	Log             Log          `yaml:"log"`
 
@@ -123,6 +127,39 @@ type Accounts struct {
 	MagicLink bool `yaml:"magic_link"`
 }
 
+// Theme is what the pages and mails look like.
+type Theme struct {
+	// Name is who people sign in with.
+	Name string `yaml:"name"`
+	// Logo and LogoDark are image files.
+	Logo     string `yaml:"logo"`
+	LogoDark string `yaml:"logo_dark"`
+
+	Brand         string `yaml:"brand"`
+	BrandText     string `yaml:"brand_text"`
+	BrandDark     string `yaml:"brand_dark"`
+	BrandDarkText string `yaml:"brand_dark_text"`
+	Radius        string `yaml:"radius"`
+	Font          string `yaml:"font"`
+
+	// Templates is a folder of files that replace those of the pages.
+	Templates string `yaml:"templates"`
+}
+
+// Look is the part of it that is a style.
+func (t Theme) Look() consentui.Theme {
+	return consentui.Theme{
+		Brand: t.Brand, BrandText: t.BrandText, BrandDark: t.BrandDark, BrandDarkText: t.BrandDarkText,
+		Radius: t.Radius, Font: t.Font,
+	}
+}
+
+// Languages are those that the pages and mails are in.
+type Languages struct {
+	// Default is for people who ask for none that there is.
+	Default string `yaml:"default"`
+}
+
 // Registration is dynamic client registration, RFC 7591.
 type Registration struct {
 	// Policy is "closed", "token" (with an initial access token) or "open".
@@ -175,6 +212,8 @@ func Default() *Config {
 		Grants:       Grants{Implicit: true},
 		Accounts:     Accounts{MinPassword: 8, SecondFactor: "optional", MagicLink: true},
 		Registration: Registration{Policy: "closed", PerNetwork: 20, Unused: 7 * day},
+		Theme:        Theme{Name: "Gatelodge"},
+		Languages:    Languages{Default: "en"},
 		Outbound:     Outbound{Allow: []netip.Prefix{}},
 		Log:          Log{Level: slog.LevelInfo},
 	}

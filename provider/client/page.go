@@ -21,7 +21,10 @@ func Page(c *storage.Client) consentui.Client {
 	if name == "" {
 		name = c.ID
 	}
-	shown := consentui.Client{Name: name, URI: m.ClientURI, PolicyURI: m.PolicyURI, TosURI: m.TosURI, Unverified: c.RegistrationHash != (storage.Hash{})}
+	shown := consentui.Client{
+		Name: name, URI: m.ClientURI, PolicyURI: m.PolicyURI, TosURI: m.TosURI,
+		Unverified: c.RegistrationHash != (storage.Hash{}), Theme: consentui.Theme(m.Theme),
+	}
 	if m.LogoURI != "" {
 		shown.LogoURI = "/logo/" + url.PathEscape(c.ID)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/provider/claims"
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -75,6 +76,9 @@ func Validate(m storage.ClientMetadata, p Policy) []Fault {
 	v.oneOf("required_acr", m.RequiredACR, append(claims.ACRValues(), "")...)
 	v.between("refresh_grace_seconds", m.RefreshGraceSeconds, 3600)
 	v.between("default_max_age", m.DefaultMaxAge, 1<<31-1)
+	for _, fault := range consentui.Theme(m.Theme).Faults() {
+		v.fault("theme."+fault.Member, fault.Value, fault.Problem)
+	}
 	return v.faults
 }
 

@@ -49,12 +49,13 @@ func (p privileges) mayHave(grant string) bool {
 
 // withoutOperators ignores the members that are the operator's alone to give,
 // as those that do not exist are ignored: whether people are asked, and for how
-// long a stolen refresh token goes unnoticed. The other members of our own
+// long a stolen refresh token goes unnoticed, and what our pages look like. The other members of our own
 // (access_token_format, require_pkce, id_token_user_claims) concern nobody but
 // the client.
 func withoutOperators(m storage.ClientMetadata) storage.ClientMetadata {
 	m.SkipConsent = false
 	m.RefreshGraceSeconds = nil
+	m.Theme = storage.Theme{}
 	return m
 }
 

@@ -285,15 +285,16 @@ func TestMembersThatAreTheOperators(t *testing.T) {
 	p := open(t)
 	d := document(map[string]any{
 		"skip_consent": true, "Skip_Consent": true, "\u017fkip_con\u017fent": true, "SKIP_CONSENT": true, "refresh_grace_seconds": 3600,
+		"theme":     map[string]any{"brand": "#b91c1c"},
 		"client_id": providertest.ClientID, "registration_access_token": "mine", "created_at": 0, "Redirect_URIs": []string{"https://evil.example"},
 	})
 	r := registered(t, p, "", d)
 	if c := r.stored(t); r.id == providertest.ClientID || r.token == "mine" || c.Metadata.SkipConsent ||
-		c.Metadata.RefreshGraceSeconds != nil || c.Metadata.RedirectURIs[0] != callback {
+		c.Metadata.RefreshGraceSeconds != nil || c.Metadata.Theme != (storage.Theme{}) || c.Metadata.RedirectURIs[0] != callback {
 		t.Errorf("got %+v", c)
 	}
 	everything := registered(t, p, "", every)
-	operators := []string{"skip_consent", "refresh_grace_seconds"}
+	operators := []string{"skip_consent", "refresh_grace_seconds", "theme"}
 	either := []string{"jwks", "sector_identifier_uri"} // see other tests
 	for field := range reflect.TypeFor[storage.ClientMetadata]().Fields() {
 		name := strictyaml.Name(field)
