@@ -101,8 +101,9 @@ type Activity struct {
 	At     time.Time
 	// Event is one of a closed set of names that provider/account has.
 	Event string
-	// ClientID is the application that it happened for, "" if for none.
-	ClientID string
+	// ClientID is the application that it happened for, "" if for none, and
+	// ClientName what that is called now, which only ListActivity fills in.
+	ClientID, ClientName string
 	// Network and UserAgent tell where it came from.
 	Network, UserAgent string
 }
@@ -153,6 +154,12 @@ type UserChange struct {
 	Identifiers []string
 	Claims      *Claims
 	Preferences *Preferences
+	// EndSessions ends those of the user's own sessions that have these ids, as
+	// Store.EndSessions does.
+	EndSessions []string
+	// Disconnect is the id of a client: what the user has allowed it is forgotten, and
+	// all grants that the user has given it end.
+	Disconnect string
 	// DeletesAt sets when the user is to be deleted, or, with the zero time, that
 	// they are not. Setting it ends all sessions and grants.
 	DeletesAt *time.Time

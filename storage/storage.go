@@ -151,9 +151,6 @@ type Store interface {
 	// ListConnections returns the clients that the user has allowed something or
 	// given a grant that lives, the one used last first.
 	ListConnections(ctx context.Context, userID string, now time.Time) ([]Connection, error)
-	// Disconnect forgets what the user has allowed the client and ends all grants
-	// that the user has given it. That there is nothing is no error.
-	Disconnect(ctx context.Context, userID, clientID string, at time.Time) error
 	// ListActivity returns up to limit of what happened to the user's account
 	// before the time, the latest first.
 	ListActivity(ctx context.Context, userID string, before time.Time, limit int) ([]Activity, error)
@@ -354,6 +351,9 @@ type Rotate struct {
 type Verified struct {
 	UserID, PasswordHash string
 	SessionID            string
+	// UpdatedAt, unless it is zero, has to be the user's still: a change is of what
+	// was read, and takes back none that was made meanwhile.
+	UpdatedAt time.Time
 }
 
 // GraceFrom is since when the token may have been used to be rotated once more:

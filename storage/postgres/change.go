@@ -84,17 +84,29 @@ func (w *writing) change() {
 func (w *writing) signOut() {
 	c := w.Change
 	deleted := c.DeletesAt != nil && !c.DeletesAt.IsZero()
-	if c.PasswordHash != nil || deleted {
-		args := endingArgs(w.Now)
-		maps.Copy(args, w.args)
-		args["keep_session"] = c.KeepSession
+	args := endingArgs(w.Now)
+	maps.Copy(args, w.args)
+	args["keep_session"], args["ended_sessions"] = c.KeepSession, array(c.EndSessions)
+	const ifMarked = ` AND EXISTS (SELECT FROM users WHERE id = @changed::text AND changed_by = @change::text)`
+	switch {
+	case c.PasswordHash != nil || deleted:
 		if deleted {
 			args["keep_session"] = ""
 		}
-		endSessions(w.batch, `s.user_id = @changed::text AND s.id <> @keep_session::text`,
-			` AND EXISTS (SELECT FROM users WHERE id = @changed::text AND changed_by = @change::text)`, args)
+		endSessions(w.batch, `s.user_id = @changed::text AND s.id <> @keep_session::text`, ifMarked, args)
 		w.ifAdmitted(`UPDATE grants SET revoked_at = @now::timestamptz FROM admitted
 			WHERE user_id = @changed::text AND revoked_at IS NULL`, pgx.NamedArgs{})
+	case c.EndSessions != nil:
+		endSessions(w.batch, `s.user_id = @changed::text AND s.id = ANY (@ended_sessions::text[])`, ifMarked, args)
+		w.batch.Queue(endGrantsOfSessions+ifMarked, args)
+	}
+	if c.Disconnect != "" {
+		w.ifAdmitted(`DELETE FROM consents USING admitted
+			WHERE user_id = @changed::text AND client_id = @disconnected::text`,
+			pgx.NamedArgs{"disconnected": c.Disconnect})
+		w.ifAdmitted(`UPDATE grants SET revoked_at = @now::timestamptz FROM admitted
+			WHERE user_id = @changed::text AND client_id = @disconnected::text AND revoked_at IS NULL`,
+			pgx.NamedArgs{"disconnected": c.Disconnect})
 	}
 	if c.PasswordHash != nil || c.Identifiers != nil {
 		used := hash{}
@@ -106,6 +118,13 @@ func (w *writing) signOut() {
 			pgx.NamedArgs{"used_link": used})
 	}
 }
+
+// endGrantsOfSessions ends the grants that hang on the sessions which this write has
+// ended, and do not outlive them.
+const endGrantsOfSessions = `
+	UPDATE grants g SET revoked_at = @at::timestamptz FROM sessions s
+	WHERE s.id = ANY (@ended_sessions::text[]) AND s.ended_by = @ended_by::text
+		AND g.session_id = s.id AND g.revoked_at IS NULL AND 'offline_access' <> ALL (g.scopes)`
 
 func (w *writing) changeIdentifiers() {
 	names := w.Change.Identifiers

@@ -56,6 +56,8 @@ const (
 	stillVerified = `SELECT FROM users WHERE id = @verified_user::text
 		AND password_hash = @verified_hash::text AND disabled_at IS NULL`
 
+	stillAsRead = ` AND updated_at = @verified_updated::timestamptz`
+
 	stillSignedIn = `SELECT FROM sessions WHERE id = @verified_session::text AND ended_at IS NULL`
 
 	// provable: the session to be written is a new one, or lives and is the user's.
@@ -137,10 +139,14 @@ func (w *writing) useUp(ready string) admission {
 // waiting, but no other request.
 func (w *writing) verify() string {
 	v := w.Verified
-	switch {
-	case v == nil:
+	if v == nil {
 		return `SELECT`
-	case v.SessionID == "":
+	}
+	stillVerified := stillVerified
+	if !v.UpdatedAt.IsZero() {
+		stillVerified += stillAsRead
+	}
+	if v.SessionID == "" {
 		w.mark(storage.ErrSpent, stillVerified+` FOR KEY SHARE`)
 		return stillVerified
 	}
@@ -223,7 +229,7 @@ func guardArgs(w storage.Write) pgx.NamedArgs {
 	}
 	if v := w.Verified; v != nil {
 		args["verified_user"], args["verified_hash"] = v.UserID, v.PasswordHash
-		args["verified_session"] = v.SessionID
+		args["verified_session"], args["verified_updated"] = v.SessionID, instant(v.UpdatedAt)
 	}
 	if l := w.UseLink; l != nil {
 		args["link"] = hash(l.Hash)

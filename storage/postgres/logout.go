@@ -14,18 +14,15 @@ import (
 // EndSessions implements [storage.Store]: one batch, which is one transaction.
 func (db *DB) EndSessions(ctx context.Context, ids []string, at time.Time) ([]storage.SignedOut, error) {
 	args := endingArgs(at)
-	args["sessions"] = array(ids)
+	args["ended_sessions"] = array(ids)
 	var out []storage.SignedOut
 	err := db.send(ctx, func(b *pgx.Batch) {
-		endSessions(b, `s.id = ANY (@sessions::text[])`, "", args)
-		b.Queue(`
-			UPDATE grants g SET revoked_at = @at::timestamptz FROM sessions s
-			WHERE s.id = ANY (@sessions::text[]) AND s.ended_by = @ended_by::text
-				AND g.session_id = s.id AND g.revoked_at IS NULL AND 'offline_access' <> ALL (g.scopes)`, args)
+		endSessions(b, `s.id = ANY (@ended_sessions::text[])`, "", args)
+		b.Queue(endGrantsOfSessions, args)
 		many(b.Queue(`
 			SELECT `+clientColumns+`, sc.sid FROM sessions s
 			JOIN session_clients sc ON sc.session_id = s.id JOIN clients c ON c.id = sc.client_id
-			WHERE s.id = ANY (@sessions::text[]) AND s.ended_by = @ended_by::text
+			WHERE s.id = ANY (@ended_sessions::text[]) AND s.ended_by = @ended_by::text
 				AND c.metadata->>'frontchannel_logout_uri' <> '' ORDER BY c.id, sc.sid`, args), &out,
 			func(o *storage.SignedOut) []any { return append(clientFields(&o.Client), &o.SID) })
 	})

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/gatelodge/gatelodge/storage"
 )
 
@@ -37,8 +35,9 @@ const (
 		WHERE t.client_id IS NOT NULL OR g.lives
 		ORDER BY used_at DESC, c.id`
 
-	listActivity = `SELECT ` + activityColumns + ` FROM activity
-		WHERE user_id = $1::text AND at < $2::timestamptz ORDER BY at DESC, id DESC LIMIT $3::bigint`
+	listActivity = `SELECT ` + activityColumns + `, coalesce((
+			SELECT c.metadata->>'client_name' FROM clients c WHERE c.id = client_id), client_id)
+		FROM activity WHERE user_id = $1::text AND at < $2::timestamptz ORDER BY at DESC, id DESC LIMIT $3::bigint`
 )
 
 // FindLink implements [storage.Store].
@@ -86,18 +85,10 @@ func (db *DB) ListConnections(ctx context.Context, userID string, now time.Time)
 	return all, doing("list connections", err)
 }
 
-// Disconnect implements [storage.Store].
-func (db *DB) Disconnect(ctx context.Context, userID, clientID string, at time.Time) error {
-	return doing("disconnect", db.send(ctx, func(b *pgx.Batch) {
-		b.Queue(`DELETE FROM consents WHERE user_id = $1::text AND client_id = $2::text`, userID, clientID)
-		b.Queue(`UPDATE grants SET revoked_at = $3::timestamptz
-			WHERE user_id = $1::text AND client_id = $2::text AND revoked_at IS NULL`,
-			userID, clientID, instant(at))
-	}))
-}
-
 // ListActivity implements [storage.Store].
 func (db *DB) ListActivity(ctx context.Context, userID string, before time.Time, limit int) ([]storage.Activity, error) {
-	all, err := list(ctx, db, activityFields, listActivity, userID, instant(before), limit)
+	all, err := list(ctx, db, func(a *storage.Activity) []any {
+		return append(activityFields(a), &a.ClientName)
+	}, listActivity, userID, instant(before), limit)
 	return all, doing("list activity", err)
 }

@@ -118,7 +118,6 @@ func TestEachVerbIsOneRoundTrip(t *testing.T) {
 		{"ListSessions", func() error { _, err := db.ListSessions(ctx, "user", now); return err }},
 		{"ListConnections", func() error { _, err := db.ListConnections(ctx, "user", now); return err }},
 		{"ListActivity", func() error { _, err := db.ListActivity(ctx, "user", now, 10); return err }},
-		{"Disconnect", func() error { return db.Disconnect(ctx, "user", "client", now) }},
 		{"TakeMails", func() error { _, _, err := db.TakeMails(ctx, now, now.Add(time.Minute), 10); return err }},
 		{"RevokeGrant", func() error { return db.RevokeGrant(ctx, "grant", now) }},
 		{"EndSessions", func() error { _, err := db.EndSessions(ctx, []string{"sid"}, now); return err }},

@@ -83,8 +83,9 @@ func stillVerified(t *tx, w storage.Write) error {
 	var one int
 	found, err := t.find(`
 		SELECT 1 FROM users WHERE id = ?1 AND password_hash = ?2 AND disabled_at IS NULL AND (
-			?3 = '' OR EXISTS (SELECT 1 FROM sessions WHERE id = ?3 AND ended_at IS NULL))`,
-		[]any{v.UserID, v.PasswordHash, v.SessionID}, []any{&one})
+			?3 = '' OR EXISTS (SELECT 1 FROM sessions WHERE id = ?3 AND ended_at IS NULL))
+			AND updated_at = coalesce(?4, updated_at)`,
+		[]any{v.UserID, v.PasswordHash, v.SessionID, micros(v.UpdatedAt)}, []any{&one})
 	if err == nil && !found {
 		err = storage.ErrSpent
 	}

@@ -43,7 +43,7 @@ func change(t *tx, w storage.Write) error {
 		return err
 	}
 	steps := []func(*tx, storage.Write) error{
-		changeProfile, changePassword, changeIdentifiers, changeDeletion, changeTOTP, changePasskeys,
+		changeProfile, changePassword, changeIdentifiers, changeDeletion, endSome, disconnect, changeTOTP, changePasskeys,
 		changeRecoveryCodes,
 	}
 	for _, step := range steps {
@@ -119,6 +119,41 @@ func changeDeletion(t *tx, w storage.Write) error {
 		return nil
 	}
 	return signOut(t, c.UserID, "", w.Now)
+}
+
+// endSome ends those of the user's sessions that the change names.
+func endSome(t *tx, w storage.Write) error {
+	for _, id := range w.Change.EndSessions {
+		var one int
+		owned, err := t.find(`SELECT 1 FROM sessions WHERE id = ? AND user_id = ?`, []any{id, w.Change.UserID}, []any{&one})
+		if err != nil {
+			return err
+		}
+		if !owned {
+			continue
+		}
+		ended, err := endSession(t, id, w.Now)
+		if err == nil && ended {
+			_, err = signedOut(t, id, w.Now, nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func disconnect(t *tx, w storage.Write) error {
+	c := w.Change
+	if c.Disconnect == "" {
+		return nil
+	}
+	if _, err := t.exec(`DELETE FROM consents WHERE user_id = ? AND client_id = ?`, c.UserID, c.Disconnect); err != nil {
+		return err
+	}
+	_, err := t.exec(`UPDATE grants SET revoked_at = ? WHERE user_id = ? AND client_id = ? AND revoked_at IS NULL`,
+		micros(w.Now), c.UserID, c.Disconnect)
+	return err
 }
 
 func changeTOTP(t *tx, w storage.Write) error {

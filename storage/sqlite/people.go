@@ -32,8 +32,9 @@ const (
 		WHERE t.client_id IS NOT NULL OR g.lives
 		ORDER BY used_at DESC, clients.id`
 
-	listActivity = `SELECT ` + activityColumns + ` FROM activity
-		WHERE user_id = ? AND at < ? ORDER BY at DESC, id DESC LIMIT ?`
+	listActivity = `SELECT ` + activityColumns + `, coalesce((
+			SELECT metadata->>'client_name' FROM clients WHERE clients.id = client_id), client_id)
+		FROM activity WHERE user_id = ? AND at < ? ORDER BY at DESC, id DESC LIMIT ?`
 )
 
 // FindLink implements [storage.Store].
@@ -100,22 +101,13 @@ func (db *DB) ListConnections(ctx context.Context, userID string, now time.Time)
 	return all, nil
 }
 
-// Disconnect implements [storage.Store].
-func (db *DB) Disconnect(ctx context.Context, userID, clientID string, at time.Time) error {
-	return db.run(ctx, "disconnect",
-		statement{`DELETE FROM consents WHERE user_id = ? AND client_id = ?`, []any{userID, clientID}},
-		statement{
-			`UPDATE grants SET revoked_at = ? WHERE user_id = ? AND client_id = ? AND revoked_at IS NULL`,
-			[]any{micros(at), userID, clientID},
-		})
-}
-
 // ListActivity implements [storage.Store].
 func (db *DB) ListActivity(ctx context.Context, userID string, before time.Time, limit int) ([]storage.Activity, error) {
 	var all []storage.Activity
 	err := db.list(ctx, listActivity, []any{userID, micros(before), limit}, func() []any {
 		all = append(all, storage.Activity{})
-		return activityFields(&all[len(all)-1])
+		a := &all[len(all)-1]
+		return append(activityFields(a), &a.ClientName)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list activity: %w", err)

@@ -31,7 +31,7 @@ func account() tests {
 
 func newActivity(userID string) storage.Activity {
 	return storage.Activity{
-		ID: rand.Text(), UserID: userID, At: now, Event: "event", ClientID: "client",
+		ID: rand.Text(), UserID: userID, At: now, Event: "event", ClientID: "client", ClientName: "Client client",
 		Network: "192.0.2.0/24", UserAgent: "Browser",
 	}
 }
@@ -176,14 +176,13 @@ func testDisconnect(t *testing.T, s *suite) {
 	foreign.UserID = other.ID
 	s.apply(t, storage.Write{Grant: foreign})
 	for range 2 {
-		ok(t, s.Disconnect(t.Context(), s.user.ID, s.client.ID, now))
+		s.change(t, storage.UserChange{Disconnect: s.client.ID})
 		equal(t, s.connections(t), []storage.Connection{{Client: own, Since: now, LastUsedAt: now}})
 		equal(t, s.signedIn(t, session.Hash), storage.SignedIn{Session: *session, User: s.user})
 		equal(t, s.read(t, storage.Wanted{GrantID: mine.ID}).Grant.RevokedAt, now)
 		equal(t, s.read(t, storage.Wanted{GrantID: kept.ID}).Grant, kept)
 		equal(t, s.read(t, storage.Wanted{GrantID: foreign.ID}).Grant, foreign)
 	}
-	ok(t, s.Disconnect(t.Context(), "nobody", "nothing", now))
 }
 
 func testActivity(t *testing.T, s *suite) {

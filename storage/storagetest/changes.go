@@ -28,6 +28,8 @@ func changes() tests {
 		"DeletionEndsSessionsAndGrants":                   testDeletion,
 		"DeletionCanBeTakenBack":                          testDeletionTakenBack,
 		"UserIsDeletedWhenItIsTime":                       testDeletionIsDue,
+		"ChangeEndsTheOwnSessionsThatItNames":             testChangeEndsSessions,
+		"ChangeIsOfWhatWasRead":                           testChangeIsOfWhatWasRead,
 	}
 }
 
