@@ -124,7 +124,7 @@ func allPages() []Page {
 		StillSignedIn{},
 		CheckSession{},
 		Home{},
-	}, linkPages()...)
+	}, append(linkPages(), accountPages()...)...)
 }
 
 // view is what layout.html is executed with.

@@ -211,6 +211,9 @@ func Return(address string) string {
 	return address
 }
 
+// ForgetLanguage has the browser speak for itself again.
+func (p *Pages) ForgetLanguage(w http.ResponseWriter) { p.remember(w, languageCookie, "") }
+
 // preferenceLifetime is what browsers keep a cookie for at most.
 const preferenceLifetime = 400 * 24 * time.Hour
 

@@ -148,6 +148,7 @@ func examples() map[string]Page {
 		"home": Home{},
 	}
 	maps.Copy(all, linkExamples(step))
+	maps.Copy(all, accountExamples())
 	return all
 }
 

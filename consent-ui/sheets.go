@@ -28,7 +28,7 @@ func (p *Pages) sheet(name string, texts *Texts) (*template.Template, error) {
 	}
 	if s.common == nil {
 		common, err := template.New("layout.html").Funcs(p.funcs(texts)).
-			ParseFS(p.files, "templates/layout.html", "templates/parts.html")
+			ParseFS(p.files, "templates/layout.html", "templates/parts.html", "templates/account.html")
 		if err != nil {
 			return nil, fmt.Errorf("parse the layout: %w", err)
 		}

@@ -79,6 +79,8 @@ func (p *Pages) funcs(t *Texts) template.FuncMap {
 		"host":     host,
 
 		"codesFile": codesFile,
+		"event":     t.event,
+		"languages": p.Languages,
 	}
 }
 

@@ -30,6 +30,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/logo"
 	"github.com/gatelodge/gatelodge/provider/logout"
 	"github.com/gatelodge/gatelodge/provider/mail"
+	"github.com/gatelodge/gatelodge/provider/myaccount"
 	"github.com/gatelodge/gatelodge/provider/outbound"
 	"github.com/gatelodge/gatelodge/provider/register"
 	"github.com/gatelodge/gatelodge/provider/requestobject"
@@ -93,6 +94,13 @@ func New(d Deps) (*Provider, error) {
 			Issuer: p.issuer, Store: d.Store, Directory: p.directory, Hints: p.hints, Cookies: p.cookies, Pages: p.pages,
 			Deliverer: logouts, Dev: d.Dev, Now: d.Now,
 			Pending: d.Secrets.For("pending logout requests"), PendingLifetime: d.Config.Lifetimes.Request,
+		},
+		account: &myaccount.Handler{
+			Issuer: p.issuer, Store: d.Store, Directory: p.directory, Authenticator: p.authenticator, Hasher: d.Hasher,
+			Passwords: PasswordPolicy(d.Config), Cookies: p.cookies, Pages: p.pages, Notes: d.Secrets.For("notes between account pages"),
+			Mail: p.sealer(), Logouts: logouts,
+			FreshFor: d.Config.Accounts.FreshFor, DeletionGrace: d.Config.Accounts.DeletionGrace,
+			Network: p.network, Now: d.Now,
 		},
 		logo: &logo.Handler{Directory: p.directory, Calls: d.Outbound},
 	}
@@ -174,6 +182,15 @@ func mailsOf(d Deps, pages *consentui.Pages) *mail.Deliverer {
 	return mail.NewDeliverer(mail.Config{
 		Outbox: d.Store, Sealer: mail.NewSealer(d.Secrets), Pages: pages, Sender: d.Mail, Log: d.Log, Now: d.Now,
 	})
+}
+
+// sealer seals mails, nil if there is no mail.
+func (s *shared) sealer() *mail.Sealer {
+	if s.mails == nil {
+		return nil
+	}
+	sealer := mail.NewSealer(s.Secrets)
+	return &sealer
 }
 
 // mailing has the mails of a write delivered soon.

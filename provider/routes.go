@@ -11,6 +11,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/discovery"
 	"github.com/gatelodge/gatelodge/provider/logo"
 	"github.com/gatelodge/gatelodge/provider/logout"
+	"github.com/gatelodge/gatelodge/provider/myaccount"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/register"
 	"github.com/gatelodge/gatelodge/provider/token"
@@ -25,6 +26,7 @@ type endpoints struct {
 	register  *register.Handler // nil if registration is closed
 	authorize *authorize.Handler
 	logout    *logout.Handler
+	account   *myaccount.Handler
 	logo      *logo.Handler
 }
 
@@ -58,6 +60,9 @@ func routes(d Deps, pages *consentui.Pages, e endpoints) http.Handler {
 	e.authorize.Routes(r)
 	e.logout.Routes(r)
 	// What the pages show: GET /logo/{client_id}, /static/*, /theme/*      POST /language
+	//   GET, POST /account and below
+	e.account.Routes(r)
+	// What the pages show: GET /logo/{client_id}, /static/*      POST /language
 	e.logo.Routes(r)
 	r.Get("/static/*", pages.Static().ServeHTTP)
 	r.Get(consentui.ThemePath+"*", pages.ServeTheme)

@@ -29,6 +29,7 @@ func (c *Config) check(mode Mode) {
 	c.checkLifetimes()
 	c.checkKeys()
 	c.checkPassword()
+	c.checkAccounts()
 	c.checkRegistration()
 	c.require(slices.Contains([]string{"optional", "required"}, c.Accounts.SecondFactor), "accounts.second_factor",
 		"must be optional or required, is %q", c.Accounts.SecondFactor)
@@ -58,6 +59,13 @@ func (c *Config) checkIssuer() {
 func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+func (c *Config) checkAccounts() {
+	fresh, grace := c.Accounts.FreshFor, c.Accounts.DeletionGrace
+	c.require(fresh >= time.Minute && fresh%time.Second == 0, "accounts.fresh_for",
+		"must be whole seconds, at least 1m, is %s", fresh)
+	c.require(grace >= 0, "accounts.deletion_grace", "must not be negative, is %s", grace)
 }
 
 func (c *Config) checkSecrets() {

@@ -125,6 +125,12 @@ type Accounts struct {
 	SecondFactor string `yaml:"second_factor"`
 	// MagicLink lets people sign in by a link that is mailed to them.
 	MagicLink bool `yaml:"magic_link"`
+	// FreshFor is how old a sign-in may be for a change that could take the account
+	// away from its owner.
+	FreshFor time.Duration `yaml:"fresh_for"`
+	// DeletionGrace is how long an account that its owner deletes can be kept after
+	// all.
+	DeletionGrace time.Duration `yaml:"deletion_grace"`
 }
 
 // Theme is what the pages and mails look like.
@@ -206,11 +212,13 @@ func Default() *Config {
 			BrowserSession: 12 * time.Hour,
 			Request:        day,
 		},
-		Refresh:      Refresh{Grace: 30 * time.Second},
-		Keys:         Keys{Algorithms: []string{"RS256", "ES256", "PS256", "EdDSA"}, RotateEvery: 90 * day},
-		Password:     Password{MemoryKiB: 19 * 1024, Time: 2, Threads: 1},
-		Grants:       Grants{Implicit: true},
-		Accounts:     Accounts{MinPassword: 8, SecondFactor: "optional", MagicLink: true},
+		Refresh:  Refresh{Grace: 30 * time.Second},
+		Keys:     Keys{Algorithms: []string{"RS256", "ES256", "PS256", "EdDSA"}, RotateEvery: 90 * day},
+		Password: Password{MemoryKiB: 19 * 1024, Time: 2, Threads: 1},
+		Grants:   Grants{Implicit: true},
+		Accounts: Accounts{
+			MinPassword: 8, SecondFactor: "optional", MagicLink: true, FreshFor: 5 * time.Minute, DeletionGrace: 14 * day,
+		},
 		Registration: Registration{Policy: "closed", PerNetwork: 20, Unused: 7 * day},
 		Theme:        Theme{Name: "Gatelodge"},
 		Languages:    Languages{Default: "en"},

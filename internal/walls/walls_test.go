@@ -142,7 +142,8 @@ func TestStorageKnowsNoProtocol(t *testing.T) {
 func TestEndpointsDoNotKnowEachOther(t *testing.T) {
 	t.Parallel()
 	endpoints := []string{
-		"provider/authorize", "provider/discovery", "provider/inbox", "provider/logo", "provider/logout", "provider/register",
+		"provider/authorize", "provider/discovery", "provider/inbox", "provider/logo", "provider/logout", "provider/myaccount",
+		"provider/register",
 		"provider/token", "provider/userinfo",
 	}
 	refuse(t, reached, func(p, imported string) bool {

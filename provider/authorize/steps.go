@@ -9,6 +9,7 @@ import (
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/account"
+	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -110,20 +111,10 @@ func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request, f *flow) e
 	page := consentui.Consent{Step: step, Person: account.Page(&f.who.User), Resources: resources(catalogue, f.request.Resources)}
 	for _, scope := range f.asked() {
 		page.Scopes = append(page.Scopes, consentui.Scope{
-			Name: scope, Description: description(catalogue, scope), Granted: slices.Contains(f.who.Consent, scope),
+			Name: scope, Description: client.Description(catalogue, scope), Granted: slices.Contains(f.who.Consent, scope),
 		})
 	}
 	return h.Pages.Render(w, r, http.StatusOK, page)
-}
-
-// description is a registered scope's text; the standard ones are the pages'.
-func description(catalogue *storage.Catalogue, scope string) string {
-	for _, s := range catalogue.Scopes {
-		if s.Name == scope {
-			return s.Description
-		}
-	}
-	return ""
 }
 
 // signInLasts is for how long a sign-in that the request demanded is good for the

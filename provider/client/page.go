@@ -30,3 +30,13 @@ func Page(c *storage.Client) consentui.Client {
 	}
 	return shown
 }
+
+// Description is a registered scope's text; those of the standard ones are the pages'.
+func Description(catalogue *storage.Catalogue, scope string) string {
+	for _, s := range catalogue.Scopes {
+		if s.Name == scope {
+			return s.Description
+		}
+	}
+	return ""
+}

@@ -1,0 +1,75 @@
+package consentui
+
+import "time"
+
+// accountExamples are the pages of the account, as empty and as full as they get.
+func accountExamples() map[string]Page {
+	at := time.Date(2026, 11, 24, 8, 30, 0, 0, time.UTC)
+	mine := Mine{Person: Person{Name: "Ada Lovelace", Identifier: "ada@example.com"}, Account: "ada"}
+	with := func(change func(*Mine)) Mine {
+		m := mine
+		change(&m)
+		return m
+	}
+	problem := func(p Problem) Mine { return with(func(m *Mine) { m.Problem = p }) }
+	done := func(d Done) Mine { return with(func(m *Mine) { m.Done = d }) }
+	zones := []string{"Europe/Amsterdam", "UTC"}
+	pages := map[string]Page{
+		"account_overview_empty": AccountOverview{},
+		"account_overview": AccountOverview{
+			Mine: with(func(m *Mine) { m.Several = true }), Email: "ada@example.com", EmailVerified: true,
+			HasPassword: true, Passkeys: 2, TOTP: true, RecoveryCodes: 8,
+		},
+		"account_overview_unverified": AccountOverview{Mine: mine, Email: "ada@example.com"},
+		"account_profile_empty":       AccountProfile{},
+		"account_profile": AccountProfile{
+			Mine: done(DoneProfile), Name: "Ada Lovelace", GivenName: "Ada", FamilyName: "Lovelace", Nickname: "Ada",
+			Zone: "UTC", Zones: zones,
+		},
+		"account_password_empty": AccountPassword{},
+		"account_password":       AccountPassword{Mine: done(DonePassword), HasPassword: true, MayRemove: true, MinPassword: 8},
+		"account_password_none":  AccountPassword{Mine: done(DonePasswordRemoved), MinPassword: 8},
+		"account_sessions_empty": AccountSessions{},
+		"account_sessions": AccountSessions{Mine: done(DoneSession), Sessions: []AccountSession{
+			{ID: "1", Current: true, Device: Device{Browser: "Chrome", System: "Linux"}, Network: "192.0.2.1/32", SignedInAt: at, LastSeen: at},
+			{ID: "2", Device: Device{Browser: "Safari"}, SignedInAt: at, LastSeen: at},
+			{ID: "3", SignedInAt: at, LastSeen: at},
+		}},
+		"account_apps_empty": AccountApps{},
+		"account_apps": AccountApps{Mine: done(DoneApp), Apps: []AccountApp{
+			{
+				ID: "notes", Client: Client{Name: "Acme Notes"}, Since: at, LastUsed: at,
+				Scopes: []Scope{{Name: "openid"}, {Name: "notes:read", Description: "Read your notes"}, {Name: "notes:write"}},
+			},
+			{ID: "mail", Client: Client{Name: "Acme Mail"}, Since: at, LastUsed: at},
+		}},
+		"account_activity_empty": AccountActivity{},
+		"account_activity": AccountActivity{
+			Mine: mine, Older: "/account/activity?before=2026", Later: true, Events: []AccountEvent{
+				{Event: "signed_in", Device: Device{Browser: "Chrome", System: "Linux"}, Network: "192.0.2.1/32", At: at},
+				{Event: "app_allowed", App: "Acme Notes", At: at},
+				{Event: "app_allowed", At: at},
+				{Event: "of another version", At: at},
+			},
+		},
+		"account_preferences_empty":       AccountPreferences{},
+		"account_preferences":             AccountPreferences{Mine: done(DonePreferences), Language: "en", Theme: "dark"},
+		"account_preferences_unavailable": AccountPreferences{Mine: problem(ProblemUnavailable), Theme: "light"},
+		"account_data_empty":              AccountData{},
+		"account_data":                    AccountData{Mine: mine},
+		"account_data_unavailable":        AccountData{Mine: problem(ProblemUnavailable)},
+		"account_delete":                  AccountDelete{Mine: mine, At: at},
+		"account_delete_unavailable":      AccountDelete{Mine: problem(ProblemUnavailable), At: at},
+		"account_deleting":                AccountDeleting{At: at},
+		"account_sessions_others":         AccountSessions{Mine: done(DoneSessions)},
+	}
+	for _, p := range []Problem{
+		ProblemName, ProblemGivenName, ProblemFamilyName, ProblemNickname, ProblemZone, ProblemUnavailable,
+	} {
+		pages["account_profile_"+string(p)] = AccountProfile{Mine: problem(p), Name: "Ada Lovelace", Zones: zones}
+	}
+	for _, p := range []Problem{ProblemCurrent, ProblemPassword, ProblemCommon, ProblemPersonal, ProblemSimple, ProblemOnlyWay, ProblemUnavailable} {
+		pages["account_password_"+string(p)] = AccountPassword{Mine: problem(p), HasPassword: true, MinPassword: 8}
+	}
+	return pages
+}

@@ -1,0 +1,17 @@
+package account
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// Name returns what somebody has entered as a name of theirs, as it is kept: "" if
+// there is nothing but space. It fails with [ErrName].
+func Name(entered string) (string, error) {
+	name := strings.TrimSpace(entered)
+	if !utf8.ValidString(name) || utf8.RuneCountInString(name) > maxName || strings.ContainsFunc(name, control) {
+		return "", fmt.Errorf("%w, or no text", ErrName)
+	}
+	return name, nil
+}
