@@ -286,6 +286,7 @@ func engineConfig(c *config.Config) engine.Config {
 		RefreshGrace:         c.Refresh.Grace,
 		PasswordGrant:        c.Grants.Password,
 		PasswordGrantPublic:  c.Grants.PasswordPublic,
+		SecondFactor:         c.Accounts.SecondFactor == "required",
 	}
 }
 

@@ -44,6 +44,8 @@ type Config struct {
 	// PasswordGrant allows RFC 6749 §4.3 to clients that are registered for it,
 	// and PasswordGrantPublic even to those without a secret.
 	PasswordGrant, PasswordGrantPublic bool
+	// SecondFactor is required of everybody.
+	SecondFactor bool
 }
 
 // Store is what the engine asks of storage beside the directory.

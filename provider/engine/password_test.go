@@ -76,6 +76,24 @@ func TestPasswordGrantTokens(t *testing.T) {
 	}
 }
 
+// Whoever has to prove more than a password gets no tokens for one.
+func TestPasswordGrantProvesNoSecondFactor(t *testing.T) {
+	t.Parallel()
+	p := providertest.New(t, providertest.Options{Configure: withPasswordGrant})
+	p.Granted(t, password())
+	p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) { m.RequiredACR = "urn:gatelodge:acr:mfa" })
+	providertest.InvalidGrant(t, p.Token(t, password()))
+	p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) { m.RequiredACR = "" })
+	p.Granted(t, password())
+	p.AddApp(t, providertest.UserID)
+	providertest.InvalidGrant(t, p.Token(t, password()))
+
+	everybody := providertest.New(t, providertest.Options{Configure: func(c *config.Config) {
+		c.Grants.Password, c.Accounts.SecondFactor = true, "required"
+	}})
+	providertest.InvalidGrant(t, everybody.Token(t, password()))
+}
+
 // Whatever keeps somebody out, the answer is the same.
 func TestDeniedPasswordsAreAnsweredAlike(t *testing.T) {
 	t.Parallel()

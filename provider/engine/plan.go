@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/account"
 	"github.com/gatelodge/gatelodge/provider/claims"
 	"github.com/gatelodge/gatelodge/provider/client"
+	"github.com/gatelodge/gatelodge/provider/factor"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -146,8 +148,23 @@ func (e *Engine) planPassword(ctx context.Context, w *work, r TokenRequest) erro
 	return nil
 }
 
+// enough: a password is all that the person has to prove, and the client and the
+// provider ask for. Whoever is told no learns as little as from a wrong password.
+func (e *Engine) enough(c *storage.Client, o account.Outcome) error {
+	switch {
+	case factor.Has(o.Factors):
+		return fmt.Errorf("%w: sub %s has a second factor, which this grant cannot prove", account.ErrDenied, o.User.ID)
+	case e.Config.SecondFactor || claims.Level(c.Metadata.RequiredACR) > claims.Level(claims.ACR(o.AMR)):
+		return fmt.Errorf("%w: a second factor is required, which this grant cannot prove", account.ErrDenied)
+	}
+	return nil
+}
+
 func (e *Engine) authenticate(ctx context.Context, w *work, login account.Login) error {
 	outcome, err := e.Authenticator.Authenticate(ctx, login)
+	if err == nil {
+		err = e.enough(w.client, outcome)
+	}
 	if errors.Is(err, account.ErrDenied) {
 		web.EventOf(ctx).Note = "sign-in denied"
 		w.denied = err

@@ -103,9 +103,9 @@ const (
 
 // With is the amr of somebody who has proved the first and then the second.
 func With(first []string, second ...string) []string {
-	amr := slices.DeleteFunc(slices.Clone(first), func(m string) bool { return m == methodMulti })
-	for _, method := range second {
-		if !slices.Contains(amr, method) {
+	var amr []string
+	for _, method := range slices.Concat(first, second) {
+		if method != methodMulti && !slices.Contains(amr, method) {
 			amr = append(amr, method)
 		}
 	}
