@@ -3,6 +3,7 @@ package consentui
 import (
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -90,8 +91,19 @@ const (
 const (
 	ProblemName     Problem = "name"     // missing, too long, or not a text
 	ProblemEmail    Problem = "email"    // not an email address
-	ProblemPassword Problem = "password" // too short or too long
+	ProblemPassword Problem = "password" // empty, too long, or not a text
 )
+
+// The problems of every page on which a password is chosen, beside ProblemPassword.
+const (
+	ProblemPasswordShort    Problem = "password_short"
+	ProblemPasswordCommon   Problem = "password_common"   // many people use it
+	ProblemPasswordPersonal Problem = "password_personal" // it is a name or address of theirs or ours
+	ProblemPasswordSimple   Problem = "password_simple"   // a sequence, a date or a repetition
+)
+
+// OfPassword reports whether it is about the password that the person chose.
+func (p Problem) OfPassword() bool { return strings.HasPrefix(string(p), string(ProblemPassword)) }
 
 // Choose asks which of the people is meant who are signed in in this browser, or
 // were: prompt=select_account, [OpenID Connect Core §3.1.2.1], or nothing says who.

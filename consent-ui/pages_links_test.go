@@ -25,7 +25,7 @@ func linkExamples(step Step) map[string]Page {
 		},
 		"use_link_password": UseLink{
 			Step: step, Purpose: ToReset, Token: "t0ken", Email: email, ChoosesPassword: true, MinPassword: 8,
-			Problem: ProblemPassword,
+			Problem: ProblemPasswordCommon,
 		},
 		"use_link_unavailable": UseLink{Step: step, Purpose: ToSignIn, Token: "t0ken", Email: email, Problem: ProblemUnavailable},
 		"use_link_verify":      UseLink{Purpose: ToChangeEmail, Token: "t0ken", Email: email},

@@ -60,6 +60,9 @@ func examples() map[string]Page {
 			Step: step, MinPassword: 8,
 			Name: "Ada Lovelace", Email: "ada@example.com", Problem: ProblemPassword,
 		},
+		"sign_up_password_short":    SignUp{Step: step, MinPassword: 8, Problem: ProblemPasswordShort},
+		"sign_up_password_personal": SignUp{Step: step, MinPassword: 8, Problem: ProblemPasswordPersonal},
+		"sign_up_password_simple":   SignUp{Step: step, MinPassword: 8, Problem: ProblemPasswordSimple},
 		"sign_up_unavailable": SignUp{
 			Step: step, MinPassword: 8,
 			Name: "Ada Lovelace", Email: "ada@example.com", Problem: ProblemUnavailable,

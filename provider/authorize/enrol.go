@@ -127,6 +127,9 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, f *flow) error
 
 // again shows whatever step it is once more.
 func (h *Handler) again(w http.ResponseWriter, r *http.Request, f *flow) error {
+	if shown, err := h.showMailStep(w, r, f); shown || err != nil {
+		return err
+	}
 	f.offer = f.page.User != "" && f.page.Passkey != nil
 	return h.proceed(w, r, f)
 }

@@ -62,7 +62,7 @@ func (h *Handler) askMail(purpose account.Purpose) step {
 }
 
 func (h *Handler) showAskMail(w http.ResponseWriter, r *http.Request, f *flow, page consentui.AskMail) error {
-	step, err := h.seal(w, r, f, pending{})
+	step, err := h.seal(w, r, f, pending{Asks: account.Purpose(page.Purpose)})
 	if err != nil {
 		return err
 	}
@@ -98,6 +98,21 @@ func (h *Handler) showCheckMail(w http.ResponseWriter, r *http.Request, f *flow,
 	}
 	page.Step, page.Purpose, page.Email = step, string(m.Draft.Purpose), m.Draft.Entered
 	return h.Pages.Render(w, r, statusOf(page.Problem), page)
+}
+
+// showMailStep shows the page once more that is about a mail, if it was such a page.
+func (h *Handler) showMailStep(w http.ResponseWriter, r *http.Request, f *flow) (shown bool, err error) {
+	switch {
+	case h.Links == nil:
+		return false, nil
+	case f.page.Mailed != nil:
+		return true, h.showCheckMail(w, r, f, consentui.CheckMail{})
+	case f.page.Asks == account.ToSignUp:
+		return true, h.showSignUp(w, r, f, consentui.SignUp{})
+	case f.page.Asks != "":
+		return true, h.showAskMail(w, r, f, consentui.AskMail{Purpose: string(f.page.Asks)})
+	}
+	return false, nil
 }
 
 // waiting makes sure that the page is one that waits for the mail.

@@ -10,6 +10,7 @@ import (
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
+	"github.com/gatelodge/gatelodge/provider/account"
 	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/factor"
 	"github.com/gatelodge/gatelodge/provider/oauth"
@@ -36,6 +37,8 @@ type pending struct {
 	// it adds.
 	Passkey *factor.Ceremony `json:"k,omitempty"`
 	App     *factor.Ceremony `json:"a,omitempty"`
+	// Asks is what the page asks the address for, if it does.
+	Asks account.Purpose `json:"q,omitempty"`
 	// Mailed is what the person was mailed, if the page waits for them to read it.
 	Mailed *mailed `json:"l,omitempty"`
 }

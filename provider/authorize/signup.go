@@ -13,7 +13,7 @@ import (
 // showSignUp shows the page on which a person says what their account is to be: at
 // first, or again because of a problem with what was entered.
 func (h *Handler) showSignUp(w http.ResponseWriter, r *http.Request, f *flow, page consentui.SignUp) error {
-	step, err := h.seal(w, r, f, pending{})
+	step, err := h.seal(w, r, f, pending{Asks: account.ToSignUp})
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func linkProblem(w http.ResponseWriter, r *http.Request, err error) consentui.Pr
 	event := web.EventOf(r.Context())
 	for reason, problem := range map[error]consentui.Problem{
 		account.ErrName: consentui.ProblemName, account.ErrEmail: consentui.ProblemEmail,
-		account.ErrPassword: consentui.ProblemPassword, account.ErrCode: consentui.ProblemCode,
+		account.ErrPassword: account.PasswordProblem(err), account.ErrCode: consentui.ProblemCode,
 		account.ErrLink: consentui.ProblemGone,
 	} {
 		if errors.Is(err, reason) {

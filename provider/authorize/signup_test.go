@@ -14,9 +14,13 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
+func signUpOpen() providertest.Options {
+	return providertest.Options{Configure: func(c *config.Config) { c.Accounts.SignUp = true }}
+}
+
 func openProvider(t *testing.T) *providertest.Provider {
 	t.Helper()
-	return providertest.New(t, providertest.Options{Configure: func(c *config.Config) { c.Accounts.SignUp = true }})
+	return providertest.New(t, signUpOpen())
 }
 
 func newcomer(sealed string) url.Values {
