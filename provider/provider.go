@@ -227,6 +227,10 @@ func (s *shared) authorize() *authorize.Handler {
 	}
 	h.Links = s.links()
 	h.SignUp, h.MagicLink = h.Links != nil && s.Config.Accounts.SignUp, h.Links != nil && s.Config.Accounts.MagicLink
+	if s.mails != nil {
+		sealer := mail.NewSealer(s.Secrets)
+		h.Notices = &sealer
+	}
 	return h
 }
 

@@ -77,6 +77,10 @@
       response: response,
       clientExtensionResults: {}
     });
+    var kept = form.querySelector("[name=remember]");
+    if (kept) {
+      kept.value = document.getElementById("remember").checked ? "yes" : "";
+    }
     if (form.requestSubmit) {
       form.requestSubmit();
     } else {

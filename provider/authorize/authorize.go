@@ -28,6 +28,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/engine"
 	"github.com/gatelodge/gatelodge/provider/factor"
 	"github.com/gatelodge/gatelodge/provider/idtoken"
+	"github.com/gatelodge/gatelodge/provider/mail"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/requestobject"
 	"github.com/gatelodge/gatelodge/provider/secret"
@@ -66,7 +67,9 @@ type Handler struct {
 	// Implicit allows the response types with tokens in the front channel.
 	Implicit bool
 	Cookies  *session.Cookies
-	Pages    *consentui.Pages
+	// Notices seals mails about what happens to an account, nil if there is no mail.
+	Notices *mail.Sealer
+	Pages   *consentui.Pages
 	// Pending seals requests that wait in a page for their person, for at most
 	// PendingLifetime.
 	Pending         *secret.Key

@@ -67,11 +67,7 @@ func (h *Handler) switchAccount(w http.ResponseWriter, r *http.Request, f *flow)
 
 // known is what the browser is to remember of who has signed in.
 func (f *flow) known() session.Person {
-	p := session.Person{UserID: f.who.User.ID, Identifier: f.signIn.identifier, Name: f.who.User.Claims.Name}
-	if p.Identifier == "" && len(f.who.User.Identifiers) > 0 { // they did not need to say it
-		p.Identifier = f.who.User.Identifiers[0]
-	}
-	return p
+	return session.Person{UserID: f.who.User.ID, Identifier: f.signIn.identifier, Name: f.who.User.Claims.Name}
 }
 
 // mayChoose: there is a choice, and the request asks for the person to choose, or

@@ -127,6 +127,7 @@ func (h *Handler) commit(w http.ResponseWriter, r *http.Request, f *flow) error 
 		f.browser.Save(w)
 		h.endPushedOut(r.Context(), f)
 		h.Cookies.RememberDevice(w, r, f.known(), f.who.Session.Remembered)
+		h.speak(w, &f.who.User)
 	}
 	f.write, f.signIn = storage.Write{Now: f.write.Now}, nil
 	return nil

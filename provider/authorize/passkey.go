@@ -27,6 +27,7 @@ func (h *Handler) askPasskey(f *flow, p *pending) *consentui.Passkey {
 // passkey serves POST /login/passkey: the answer of a passkey, by which alone
 // somebody signs in.
 func (h *Handler) passkey(w http.ResponseWriter, r *http.Request, f *flow) error {
+	f.remember = f.form.Get("remember") == "yes"
 	outcome, err := h.byPasskey(r, f)
 	if err == nil {
 		f.people = outcome.Sessions

@@ -65,6 +65,7 @@ func (h *Handler) beginSession(r *http.Request, f *flow, outcome account.Outcome
 	who.Session = s
 	f.who, f.signedIn = &who, true
 	f.write.Session, f.write.Succeeded = &who.Session, outcome.Succeeded
+	h.noteSignIn(r, f, from)
 	event := web.EventOf(r.Context())
 	event.Note, event.Subject = "signed in", outcome.User.ID
 	if outcome.NotUpgraded != nil {

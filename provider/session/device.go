@@ -84,6 +84,11 @@ func (c *Cookies) ForgetDevice(w http.ResponseWriter, r *http.Request, userID st
 	c.remember(w, k)
 }
 
+// Knows reports whether the user has signed in with the device.
+func (c *Cookies) Knows(r *http.Request, userID string) bool {
+	return slices.ContainsFunc(c.known(r).People, func(p person) bool { return p.UserID == userID })
+}
+
 // People are those to choose from who have signed in with the device, the latest
 // first. They may be signed in or not.
 func (c *Cookies) People(r *http.Request) []Person {
