@@ -38,9 +38,6 @@ const (
 	ProblemNickname   Problem = "nickname"
 	ProblemZone       Problem = "zone"
 	ProblemCurrent    Problem = "current"  // the current password is wrong
-	ProblemCommon     Problem = "common"   // the new one is one that others use
-	ProblemPersonal   Problem = "personal" // it is a name or address of theirs
-	ProblemSimple     Problem = "simple"   // it is a sequence, a date or a repetition
 	ProblemOnlyWay    Problem = "only_way" // it is the one way to sign in that is left
 )
 

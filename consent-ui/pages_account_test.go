@@ -68,7 +68,7 @@ func accountExamples() map[string]Page {
 	} {
 		pages["account_profile_"+string(p)] = AccountProfile{Mine: problem(p), Name: "Ada Lovelace", Zones: zones}
 	}
-	for _, p := range []Problem{ProblemCurrent, ProblemPassword, ProblemCommon, ProblemPersonal, ProblemSimple, ProblemOnlyWay, ProblemUnavailable} {
+	for _, p := range []Problem{ProblemCurrent, ProblemPassword, ProblemPasswordShort, ProblemPasswordCommon, ProblemPasswordPersonal, ProblemPasswordSimple, ProblemOnlyWay, ProblemUnavailable} {
 		pages["account_password_"+string(p)] = AccountPassword{Mine: problem(p), HasPassword: true, MinPassword: 8}
 	}
 	return pages

@@ -50,7 +50,7 @@ func (h *Handler) passwordAgain(v *visit) consentui.Page { return h.passwordPage
 func (h *Handler) changePassword(w http.ResponseWriter, r *http.Request, v *visit) error {
 	chosen := v.form.Get("password")
 	if err := h.Passwords.Check(chosen, account.About(v.who.User)...); err != nil {
-		return refusal{weakness(err)}
+		return refusal{account.PasswordProblem(err)}
 	}
 	write := h.write(r, v, account.PasswordChanged, "")
 	if err := h.proveCurrent(r, v, &write); err != nil {
@@ -61,19 +61,6 @@ func (h *Handler) changePassword(w http.ResponseWriter, r *http.Request, v *visi
 		return oauth.Unavailable(err)
 	}
 	return h.storePassword(w, r, v, write, hash, consentui.DonePassword)
-}
-
-// weakness is what the person is told of a password that they may not choose.
-func weakness(err error) consentui.Problem {
-	for reason, problem := range map[error]consentui.Problem{
-		account.ErrPasswordCommon: consentui.ProblemCommon, account.ErrPasswordPersonal: consentui.ProblemPersonal,
-		account.ErrPasswordSimple: consentui.ProblemSimple,
-	} {
-		if errors.Is(err, reason) {
-			return problem
-		}
-	}
-	return consentui.ProblemPassword
 }
 
 // proveCurrent demands the current password of who has one. It counts as any other
