@@ -9,6 +9,9 @@ import (
 // engine that finds the user and counts in one statement.
 const UserAccountKey = "account:user:"
 
+// DeviceAccountKey is what it puts before a device and the id of its user.
+const DeviceAccountKey = "account:device:"
+
 // AccountKey names the attempt's counter for the account, given the id of the
 // user who was found, "" if nobody was. What the visitor typed is hashed: it may be
 // a password in the wrong field.
@@ -17,7 +20,7 @@ func (a Attempt) AccountKey(userID string) string {
 	case userID == "":
 		return "account:name:" + digest(a.Identifier+a.UserID+string(a.Passkey))
 	case a.Device != "" && a.DeviceUser == userID:
-		return "account:device:" + digest(a.Device) + ":" + userID
+		return DeviceAccountKey + digest(a.Device) + ":" + userID
 	default:
 		return UserAccountKey + userID
 	}

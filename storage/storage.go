@@ -132,6 +132,9 @@ type Store interface {
 	// ReplacePasswordHash upgrades the form of a stored hash; it changes
 	// nothing when the hash is no longer the old one.
 	ReplacePasswordHash(ctx context.Context, userID, old, replacement string) error
+	// Unlock starts all counters of attempts at the user's account anew. That there
+	// are none is no error.
+	Unlock(ctx context.Context, userID string) error
 	// DeleteUser deletes the user with all that hangs on the user, and leaves
 	// the notices that EndSessions leaves.
 	DeleteUser(ctx context.Context, id string, at time.Time) error

@@ -103,11 +103,7 @@ func (env *environment) build(ctx context.Context, mode config.Mode) (*process, 
 		return nil, err
 	}
 	p := &process{mode: mode, config: c, log: newLog(c, mode, env.stderr)}
-	p.hasher, err = account.NewHasher(account.Argon2{
-		MemoryKiB: c.Password.MemoryKiB, Time: c.Password.Time, Threads: c.Password.Threads,
-		Concurrency: c.Password.Concurrency,
-	})
-	if err != nil {
+	if p.hasher, err = newHasher(c); err != nil {
 		return nil, err
 	}
 	if p.calls, err = newCalls(c.Outbound); err != nil {

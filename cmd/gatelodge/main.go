@@ -33,6 +33,7 @@ type cli struct {
 	Apply   applyCmd   `cmd:"" help:"Create and change clients, people, scopes and resource servers from a file."`
 	Client  clientCmd  `cmd:"" help:"Manage clients."`
 	User    userCmd    `cmd:"" help:"Manage people."`
+	Hash    hashCmd    `cmd:"" help:"Hash a password that is read from standard input, or find out what hashing may cost here."`
 	Key     keyCmd     `cmd:"" help:"Manage signing keys."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

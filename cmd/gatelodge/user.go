@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -17,13 +16,15 @@ import (
 )
 
 type userCmd struct {
-	List        userListCmd        `cmd:"" help:"List people."`
-	Get         userGetCmd         `cmd:"" help:"Show a person."`
-	Create      userCreateCmd      `cmd:"" help:"Create a person; the password is read from standard input."`
-	SetPassword userSetPasswordCmd `cmd:"" help:"Give a person a new password, read from standard input. All their sessions and tokens end."`
-	Disable     userDisableCmd     `cmd:"" help:"Keep a person out. All their sessions and tokens end."`
-	Enable      userEnableCmd      `cmd:"" help:"Let a disabled person in again."`
-	Delete      userDeleteCmd      `cmd:"" help:"Delete a person with all that hangs on them."`
+	List          userListCmd          `cmd:"" help:"List people."`
+	Get           userGetCmd           `cmd:"" help:"Show a person, and what they can sign in with."`
+	Create        userCreateCmd        `cmd:"" help:"Create a person; the password is read from standard input."`
+	SetPassword   userSetPasswordCmd   `cmd:"" help:"Give a person a new password, read from standard input. All their sessions and tokens end."`
+	Disable       userDisableCmd       `cmd:"" help:"Keep a person out. All their sessions and tokens end."`
+	Enable        userEnableCmd        `cmd:"" help:"Let a disabled person in again."`
+	Unlock        userUnlockCmd        `cmd:"" help:"Let a person try again at once who has tried too often to sign in."`
+	RemoveFactors userRemoveFactorsCmd `cmd:"" help:"Take a person's authenticator app, passkeys and recovery codes away, who has lost them."`
+	Delete        userDeleteCmd        `cmd:"" help:"Delete a person with all that hangs on them."`
 }
 
 // userView is a person as the commands print them: the claims under their own
@@ -136,13 +137,6 @@ func (p *process) save(ctx context.Context, u *storage.User) error {
 	return nil
 }
 
-type userGetCmd struct{ person }
-
-// Run shows a person.
-func (c *userGetCmd) Run(ctx context.Context, env *environment) error {
-	return c.do(ctx, env, func(*process, *storage.User) error { return nil })
-}
-
 type userCreateCmd struct {
 	Username string `help:"What they sign in with, beside the email address."`
 	Email    string `help:"Their email address."`
@@ -189,14 +183,12 @@ func (c *userCreateCmd) Run(ctx context.Context, env *environment) error {
 	})
 }
 
-// readPassword sets the password to the first line of standard input.
+// readPassword sets the password to one that is read.
 func (p *process) readPassword(ctx context.Context, env *environment, u *storage.User) error {
-	_, _ = fmt.Fprintln(env.stderr, "Password (one line on standard input):")
-	line, err := bufio.NewReader(env.stdin).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read the password: %w", err)
+	password, err := env.readPassword()
+	if err != nil {
+		return err
 	}
-	password := strings.TrimRight(line, "\r\n")
 	if err := provider.PasswordPolicy(p.config).Check(password, account.About(*u)...); err != nil {
 		return err
 	}

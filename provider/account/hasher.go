@@ -24,6 +24,9 @@ const maxPassword = 1000
 // shortly. It says nothing of the password.
 var ErrBusy = errors.New("too many passwords are being checked")
 
+// The parameters unless set, OWASP's first recommendation.
+const defaultMemoryKiB, defaultTime, defaultThreads = 19456, 2, 1
+
 // Argon2 is how passwords are hashed. Zero fields mean the defaults.
 type Argon2 struct {
 	// MemoryKiB, Time (passes) and Threads are the parameters of argon2id:
@@ -56,9 +59,9 @@ type Hasher struct {
 // hasher itself would verify.
 func NewHasher(cfg Argon2) (*Hasher, error) {
 	p := argon2Params{variant: "argon2id", memory: cfg.MemoryKiB, time: cfg.Time, threads: cfg.Threads}
-	p.memory = cmp.Or(p.memory, 19456)
-	p.time = cmp.Or(p.time, 2)
-	p.threads = cmp.Or(p.threads, 1)
+	p.memory = cmp.Or(p.memory, defaultMemoryKiB)
+	p.time = cmp.Or(p.time, defaultTime)
+	p.threads = cmp.Or(p.threads, defaultThreads)
 	if err := p.check(); err != nil {
 		return nil, err
 	}

@@ -97,6 +97,14 @@ func (db *DB) ReplacePasswordHash(ctx context.Context, userID, old, replacement 
 		userID, old, replacement))
 }
 
+// Unlock implements [storage.Store].
+func (db *DB) Unlock(ctx context.Context, userID string) error {
+	return doing(fmt.Sprintf("unlock user %q", userID), db.exec(ctx, nil, `
+		DELETE FROM attempts WHERE key = $1::text
+			OR key LIKE $2::text || '%' AND right(key, length($3::text)) = $3::text`,
+		storage.UserAccountKey+userID, storage.DeviceAccountKey, ":"+userID))
+}
+
 // DeleteUser implements [storage.Store].
 func (db *DB) DeleteUser(ctx context.Context, id string, at time.Time) error {
 	args := endingArgs(at)

@@ -128,6 +128,14 @@ func (db *DB) ReplacePasswordHash(ctx context.Context, userID, old, replacement 
 	})
 }
 
+// Unlock implements [storage.Store].
+func (db *DB) Unlock(ctx context.Context, userID string) error {
+	return db.run(ctx, "unlock user", statement{
+		`DELETE FROM attempts WHERE key = ?1 OR key LIKE ?2 || '%' AND substr(key, -length(?3)) = ?3`,
+		[]any{storage.UserAccountKey + userID, storage.DeviceAccountKey, ":" + userID},
+	})
+}
+
 // DeleteUser implements [storage.Store].
 func (db *DB) DeleteUser(ctx context.Context, id string, at time.Time) error {
 	err := db.write(ctx, func(t *tx) error {

@@ -16,6 +16,7 @@ func attempts() tests {
 		"AttemptsOfNobodyAreCountedByIdentifier":  testAttemptsOfNobody,
 		"AttemptsStartAnewAfterTheirWindow":       testAttemptsWindow,
 		"SuccessfulSignInClearsAttempts":          testAttemptsCleared,
+		"OperatorUnlocksOneUserOnAllDevices":      testUnlock,
 		"AttemptReturnsUserAndConsent":            testAttemptReturnsUser,
 		"ParallelAttemptsAndSignInsDoNotDeadlock": testAttemptsWhileClearing,
 	}
@@ -97,6 +98,27 @@ func testAttemptsCleared(t *testing.T, s *suite) {
 	s.apply(t, storage.Write{Succeeded: &storage.Success{AccountKey: state.AccountKey, NetworkKey: state.NetworkKey}})
 	account, network := s.attempt(t, newAttempt("user"))
 	equal(t, []int{account, network}, []int{1, 2})
+}
+
+// An operator lets somebody try again, on known devices too, and nobody else.
+func testUnlock(t *testing.T, s *suite) {
+	other := s.user
+	other.ID, other.Identifiers = "another-"+s.user.ID, []string{"other"}
+	ok(t, s.SaveUser(t.Context(), other))
+	known := newAttempt("user")
+	known.Device, known.DeviceUser = "device", s.user.ID
+	others := newAttempt("other")
+	others.Device, others.DeviceUser = "device", other.ID
+	all := []storage.Attempt{newAttempt("user"), known, newAttempt("other"), others}
+	for _, a := range all {
+		s.attempt(t, a)
+	}
+	ok(t, s.Unlock(t.Context(), s.user.ID))
+	ok(t, s.Unlock(t.Context(), "nobody"))
+	for i, want := range []int{1, 1, 2, 2} {
+		account, _ := s.attempt(t, all[i])
+		equal(t, account, want)
+	}
 }
 
 func testAttemptReturnsUser(t *testing.T, s *suite) {
