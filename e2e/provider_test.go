@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatelodge/gatelodge/internal/pgtest"
 	"github.com/gatelodge/gatelodge/internal/providertest"
+	"github.com/gatelodge/gatelodge/internal/smtptest"
 	"github.com/gatelodge/gatelodge/storage"
 	"github.com/gatelodge/gatelodge/storage/postgres"
 	"github.com/gatelodge/gatelodge/storage/sqlite"
@@ -28,6 +29,8 @@ type provider struct {
 	ops string // URL of the ops listener
 	// database is the URL of the Postgres database, "" for SQLite.
 	database string
+	// mails is the mail server that it sends by.
+	mails *smtptest.Server
 }
 
 // newProvider starts a provider on a fresh SQLite file, or on the migrated
@@ -47,8 +50,10 @@ func newProviderThrough(t *testing.T, database, through string, settings ...stri
 	if slices.ContainsFunc(settings, func(s string) bool { return strings.HasPrefix(s, "GATELODGE_HTTP_TLS") }) {
 		issuer = "https://" + addr
 	}
+	mails := smtptest.New(t, smtptest.Options{})
 	p := &provider{
 		Provider: providertest.At(issuer),
+		mails:    mails,
 		dir:      t.TempDir(),
 		ops:      "http://" + ops,
 		database: database,
@@ -58,6 +63,7 @@ func newProviderThrough(t *testing.T, database, through string, settings ...stri
 			"GATELODGE_OPS_ADDR=" + ops,
 			"GATELODGE_SECRET=" + providertest.MasterSecret,
 			"DATABASE_URL=" + through,
+			"GATELODGE_MAIL_URL=smtp://" + mails.Addr, "GATELODGE_MAIL_FROM=" + providertest.MailFrom,
 			// The cheapest hash that is argon2id: it is not what is tested.
 			"GATELODGE_PASSWORD_MEMORY_KIB=8", "GATELODGE_PASSWORD_TIME=1",
 		}, settings...),

@@ -37,7 +37,7 @@ func (c *applyCmd) apply(ctx context.Context, env *environment, p *process, data
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
 	if !c.DryRun {
-		p.tellClients(ctx)
+		p.deliver(ctx)
 	}
 	printErr := env.print(changes, func(w io.Writer) { printChanges(w, changes, c.DryRun) })
 	if err != nil {

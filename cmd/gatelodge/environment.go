@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,7 +12,9 @@ import (
 
 	"github.com/gatelodge/gatelodge/internal/config"
 	"github.com/gatelodge/gatelodge/provider/account"
+	"github.com/gatelodge/gatelodge/provider/inbox"
 	"github.com/gatelodge/gatelodge/provider/keys"
+	"github.com/gatelodge/gatelodge/provider/mail"
 	"github.com/gatelodge/gatelodge/provider/outbound"
 	"github.com/gatelodge/gatelodge/provider/secret"
 	"github.com/gatelodge/gatelodge/storage"
@@ -56,6 +59,7 @@ type process struct {
 	keys    *keys.Ring   // nil without secrets
 	hasher  *account.Hasher
 	calls   *outbound.Client
+	mail    mail.Sender // nil if there is no mail
 }
 
 // open opens everything for a command that may run beside a server.
@@ -109,6 +113,9 @@ func (env *environment) build(ctx context.Context, mode config.Mode) (*process, 
 	if p.calls, err = newCalls(c.Outbound); err != nil {
 		return nil, err
 	}
+	if p.mail, err = newMail(c, mode); err != nil {
+		return nil, err
+	}
 	if p.db, err = openDatabase(ctx, c, mode); err != nil {
 		return nil, err
 	}
@@ -143,6 +150,21 @@ func newCalls(c config.Outbound) (*outbound.Client, error) {
 		return nil, fmt.Errorf("outbound.ca_file: %w", err)
 	}
 	return calls, nil
+}
+
+// newMail returns who sends mails, nil if nobody does.
+func newMail(c *config.Config, mode config.Mode) (mail.Sender, error) {
+	switch {
+	case c.Mail.URL == "" && mode == config.Dev:
+		return &inbox.Inbox{From: cmp.Or(c.Mail.From, "Gatelodge <login@localhost>")}, nil
+	case c.Mail.URL == "" || c.Issuer == "":
+		return nil, nil //nolint:nilnil // there is none, and that is no fault
+	}
+	roots, err := outbound.Authorities(c.Outbound.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("outbound.ca_file: %w", err)
+	}
+	return mail.NewSMTP(string(c.Mail.URL), c.Mail.From, c.Issuer, roots)
 }
 
 func openDatabase(ctx context.Context, c *config.Config, mode config.Mode) (database, error) {

@@ -50,6 +50,9 @@ func check(env *environment) error {
 	for _, warning := range settings.Theme.Look().Warnings() {
 		_, _ = fmt.Fprintf(env.stdout, "theme: %s\n", warning)
 	}
+	if _, err := newMail(settings, config.Serve); err != nil {
+		return err
+	}
 	_, _ = fmt.Fprintf(env.stdout, "The configuration is right. The issuer is %s\n", settings.Issuer)
 	return nil
 }
@@ -99,8 +102,10 @@ func (p *process) serve(ctx context.Context, before hook) error {
 	var delivering sync.WaitGroup
 	handler, err := p.open(ctx, entrance, cleaner, before)
 	if err == nil {
-		delivering.Go(func() { handler.Logouts.Run(deliver) })
-		handler.Logouts.Kick() // what the last process has left
+		for _, box := range boxes(handler) {
+			delivering.Go(func() { box.Run(deliver) })
+			box.Kick() // what the last process has left
+		}
 		state.serving.Store(true)
 		select {
 		case err = <-failed:
@@ -120,6 +125,20 @@ func (p *process) serve(ctx context.Context, before hook) error {
 	return err
 }
 
+// box is what delivers beside the requests.
+type box interface {
+	Run(ctx context.Context)
+	Kick()
+	After(next http.Handler) http.Handler
+}
+
+func boxes(p *provider.Provider) []box {
+	if p.Mails == nil {
+		return []box{p.Logouts}
+	}
+	return []box{p.Logouts, p.Mails}
+}
+
 // open opens the entrance to the provider once the database is ready. It fails as
 // the context does when that ends before.
 func (p *process) open(ctx context.Context, e *entrance, c *cleaner, before hook) (*provider.Provider, error) {
@@ -128,7 +147,7 @@ func (p *process) open(ctx context.Context, e *entrance, c *cleaner, before hook
 	}
 	handler, err := provider.New(provider.Deps{
 		Config: p.config, Store: p.db, Keys: p.keys, Secrets: p.secrets, Hasher: p.hasher,
-		Outbound: p.calls, Log: p.log, Now: now, Dev: p.mode == config.Dev,
+		Outbound: p.calls, Mail: p.mail, Log: p.log, Now: now, Dev: p.mode == config.Dev,
 	})
 	if err != nil {
 		return nil, err
@@ -138,7 +157,11 @@ func (p *process) open(ctx context.Context, e *entrance, c *cleaner, before hook
 			return nil, err
 		}
 	}
-	e.open(c.after(handler.Logouts.After(handler)))
+	h := c.after(handler)
+	for _, box := range boxes(handler) {
+		h = box.After(h)
+	}
+	e.open(h)
 	p.log.InfoContext(ctx, "serving", slog.String("issuer", p.config.Issuer), slog.String("addr", p.config.HTTP.Addr))
 	return handler, nil
 }

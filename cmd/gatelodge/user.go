@@ -133,7 +133,7 @@ func (p *process) save(ctx context.Context, u *storage.User) error {
 	if err := p.db.SaveUser(ctx, *u); err != nil {
 		return err
 	}
-	p.tellClients(ctx)
+	p.deliver(ctx)
 	return nil
 }
 
@@ -249,7 +249,7 @@ func (c *userDeleteCmd) Run(ctx context.Context, env *environment) error {
 		if err := p.db.DeleteUser(ctx, u.ID, now()); err != nil {
 			return err
 		}
-		p.tellClients(ctx)
+		p.deliver(ctx)
 		return env.print(map[string]string{"deleted": u.ID}, func(w io.Writer) {
 			_, _ = fmt.Fprintf(w, "%s is deleted.\n", c.Who)
 		})

@@ -30,6 +30,7 @@ func (c *Config) check(mode Mode) {
 	c.checkKeys()
 	c.checkPassword()
 	c.checkAccounts()
+	c.checkMail(mode)
 	c.checkRegistration()
 	c.require(slices.Contains([]string{"optional", "required"}, c.Accounts.SecondFactor), "accounts.second_factor",
 		"must be optional or required, is %q", c.Accounts.SecondFactor)

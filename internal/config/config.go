@@ -34,6 +34,7 @@ type Config struct {
 	Password        Password     `yaml:"password"`
 	Grants          Grants       `yaml:"grants"`
 	Accounts        Accounts     `yaml:"accounts"`
+	Mail            Mail         `yaml:"mail"`
 	Registration    Registration `yaml:"registration"`
 	Theme           Theme        `yaml:"theme"`
 	Languages       Languages    `yaml:"languages"`

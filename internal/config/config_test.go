@@ -270,3 +270,57 @@ func TestSecretIsNeverShown(t *testing.T) {
 		t.Errorf("a secret is shown:\n%s", shown)
 	}
 }
+
+// Mails leave by TLS or not at all, and the address that they are from is one.
+func TestMailServerIsNamedWithAnAddress(t *testing.T) {
+	t.Parallel()
+	const (
+		badURL   = "mail.url: must be smtp://user:password@host or smtps://user:password@host, with a :port if it is not 587 or 465"
+		noSender = "mail.from: goes with mail.url: name the address that mails are from"
+	)
+	for _, c := range []struct{ url, from, want string }{
+		{"", "", ""},
+		{"smtps://u:hunter2@mail.example", "Gatelodge <login@id.example>", ""},
+		{"smtp://mail.example:2525/", "login@id.example", ""},
+		{"smtp://u%40mail.example:hunter2@mail.example", "Zoë <login@id.example>", ""},
+		{"smtp://[::1]:1025", "login@id.example", ""},
+		{"smtps://mail.example", "", noSender},
+		{"smtps://mail.example", "login", `mail.from: must be an address, such as "Gatelodge <login@example.com>", is "login"`},
+		{"http://u:hunter2@mail.example", "login@id.example", badURL},
+		{"smtp://", "login@id.example", badURL},
+		{"mail.example:25", "login@id.example", badURL},
+		{"smtp://mail.example:0", "login@id.example", badURL},
+		{"smtp://mail.example/inbox", "login@id.example", badURL},
+		{"smtp://mail.example?tls=no", "login@id.example", badURL},
+		{"smtp://u:hunter%2@mail.example", "login@id.example", badURL},
+	} {
+		got := strings.Join(faultsOf(t, Admin, "", "GATELODGE_MAIL_URL="+c.url, "GATELODGE_MAIL_FROM="+c.from), "\n")
+		got = strings.NewReplacer(" (GATELODGE_MAIL_URL)", "", " (GATELODGE_MAIL_FROM)", "").Replace(got)
+		if got != c.want {
+			t.Errorf("mail.url %q, mail.from %q: %q, want %q", c.url, c.from, got, c.want)
+		}
+	}
+}
+
+// Whoever signs up proves that the address is theirs.
+func TestSignUpNeedsMail(t *testing.T) {
+	t.Parallel()
+	signUp := []string{
+		"GATELODGE_SECRET=" + testSecret, "GATELODGE_ISSUER=https://id.example", "GATELODGE_ACCOUNTS_SIGN_UP=true",
+		"GATELODGE_DATABASE_PATH=" + filepath.Join(t.TempDir(), "gatelodge.db"),
+	}
+	want := []string{
+		"accounts.sign_up: needs mail, by which people prove that their address is theirs: set mail.url," +
+			" in the environment GATELODGE_MAIL_URL (GATELODGE_ACCOUNTS_SIGN_UP)",
+	}
+	if diff := cmp.Diff(want, faultsOf(t, Serve, "", signUp...)); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+	withMail := append(signUp, "GATELODGE_MAIL_URL=smtps://mail.example", "GATELODGE_MAIL_FROM=login@id.example")
+	if faults := faultsOf(t, Serve, "", withMail...); faults != nil {
+		t.Errorf("with mail: %q", faults)
+	}
+	if faults := faultsOf(t, Dev, "", "GATELODGE_ACCOUNTS_SIGN_UP=true", signUp[3]); faults != nil {
+		t.Errorf("under dev: %q", faults)
+	}
+}

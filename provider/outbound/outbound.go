@@ -77,12 +77,9 @@ type Client struct {
 // New returns a client. It fails if the CA file cannot be read.
 func New(c Config) (*Client, error) {
 	settings := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.CAFile != "" {
-		roots, err := authorities(c.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("read certificate authorities: %w", err)
-		}
-		settings.RootCAs = roots
+	var err error
+	if settings.RootCAs, err = Authorities(c.CAFile); err != nil {
+		return nil, fmt.Errorf("read certificate authorities: %w", err)
 	}
 	p := policy{allow: c.Allow, http: c.HTTP}
 	return &Client{
@@ -94,8 +91,12 @@ func New(c Config) (*Client, error) {
 	}, nil
 }
 
-// authorities returns those of the system and those of the file.
-func authorities(file string) (*x509.CertPool, error) {
+// Authorities returns those of the system and those of the file, or nil, which stands
+// for those of the system, without one.
+func Authorities(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
 	pem, err := os.ReadFile(file) //nolint:gosec // the operator names the file
 	if err != nil {
 		return nil, err

@@ -1,0 +1,43 @@
+package provider
+
+import (
+	"context"
+
+	consentui "github.com/gatelodge/gatelodge/consent-ui"
+	"github.com/gatelodge/gatelodge/provider/mail"
+	"github.com/gatelodge/gatelodge/storage"
+)
+
+// mailsOf returns who delivers mails, nil if there is no mail.
+func mailsOf(d Deps, pages *consentui.Pages) *mail.Deliverer {
+	if d.Mail == nil {
+		return nil
+	}
+	return mail.NewDeliverer(mail.Config{
+		Outbox: d.Store, Sealer: mail.NewSealer(d.Secrets), Pages: pages, Sender: d.Mail, Log: d.Log, Now: d.Now,
+	})
+}
+
+// sealer seals mails, nil if there is no mail.
+func (s *shared) sealer() *mail.Sealer {
+	if s.mails == nil {
+		return nil
+	}
+	sealer := mail.NewSealer(s.Secrets)
+	return &sealer
+}
+
+// mailing has the mails of a write delivered soon.
+type mailing struct {
+	storage.Store
+	mails *mail.Deliverer
+}
+
+// Apply implements [storage.Store].
+func (m mailing) Apply(ctx context.Context, w storage.Write) error {
+	err := m.Store.Apply(ctx, w)
+	if err == nil && len(w.Mails) > 0 {
+		m.mails.Kick()
+	}
+	return err
+}
