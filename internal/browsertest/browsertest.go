@@ -199,10 +199,16 @@ func (b *Tab) Click(selector string) {
 // Press clicks and waits for the page that this leads to.
 func (b *Tab) Press(selector string) {
 	b.Helper()
+	b.Follow(chromedp.Click(chromedp.CSS(selector)))
+}
+
+// Follow runs an action and waits for the page that it leads to.
+func (b *Tab) Follow(action chromedp.Action[chromedp.Void]) {
+	b.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	if _, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS(selector))); err != nil {
-		b.Fatalf("press %s at %s: %v", selector, b.Location(), err)
+	if _, err := chromedp.RunResponse(ctx, action); err != nil {
+		b.Fatalf("an action at %s leads nowhere: %v", b.Location(), err)
 	}
 }
 

@@ -74,6 +74,7 @@ const (
 func TestSecondFactorIsAskedFor(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		app, codes := p.AddApp(t, providertest.UserID)
 		browser := providertest.Browser(t)
 		page := withPassword(t, p, browser)
@@ -106,6 +107,7 @@ func TestSecondFactorIsAskedFor(t *testing.T) {
 func TestSecondFactorIsUsedOnceInParallel(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		app, codes := p.AddApp(t, providertest.UserID)
 		for name, code := range map[string]string{"code": app.Code(p.Clock.Now()), "recovery_code": codes[0]} {
 			browser := providertest.Browser(t)
@@ -133,6 +135,7 @@ func TestSecondFactorIsUsedOnceInParallel(t *testing.T) {
 func TestAttemptsAtTheSecondFactorAreCountedByPerson(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		app, _ := p.AddApp(t, providertest.UserID)
 		for range 2 { // of five attempts each
 			browser := providertest.Browser(t)
@@ -169,6 +172,7 @@ func TestRightCodeComesTooLateAfterTooManyWrongOnes(t *testing.T) {
 func TestSecondFactorIsNotSkipped(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{Configure: atLocalhost}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		p.AddApp(t, providertest.UserID)
 		browser := providertest.Browser(t)
 		page := withPassword(t, p, browser)
@@ -198,6 +202,7 @@ func TestSecondFactorIsNotSkipped(t *testing.T) {
 func TestProofOfThePasswordGoesStale(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		app, _ := p.AddApp(t, providertest.UserID)
 		browser := providertest.Browser(t)
 		code := func(page providertest.Response) providertest.Response {
@@ -250,6 +255,7 @@ func TestCodeOfSomebodyElse(t *testing.T) {
 func TestAppIsAddedWhereItIsDemanded(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{Configure: everybody}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		browser := providertest.Browser(t)
 		page := withPassword(t, p, browser)
 		wantPage(t, page, http.StatusOK, enrolPage)
@@ -285,6 +291,7 @@ func TestAppIsAddedWhereItIsDemanded(t *testing.T) {
 func TestStepUp(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		browser := signedIn(t, p)
 		signedInAt := p.Clock.Now()
 		essential := func(values ...string) string {
@@ -322,6 +329,7 @@ func TestStepUp(t *testing.T) {
 func TestStepUpEndsWithItsSession(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		browser := signedIn(t, p)
 		app, _ := p.AddApp(t, providertest.UserID)
 		page := p.Authorize(t, browser, params("acr_values", acrMultiFactor))

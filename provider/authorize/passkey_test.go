@@ -59,6 +59,7 @@ const passkeyDenied = "That passkey did not work"
 func TestPasskeySignsIn(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{Configure: atLocalhost}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		for _, synced := range []bool{true, false} {
 			key := p.Authenticator()
 			key.Synced, key.Count = synced, 7
@@ -81,6 +82,7 @@ func TestPasskeySignsIn(t *testing.T) {
 func TestChallengeIsUsedOnceInParallel(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{Configure: atLocalhost}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		key := p.Authenticator()
 		p.AddPasskey(t, providertest.UserID, key)
 		browser := providertest.Browser(t)
@@ -107,6 +109,7 @@ func TestChallengeIsUsedOnceInParallel(t *testing.T) {
 func TestPasskeyProvesNothingElse(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{Configure: atLocalhost}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		key := p.Authenticator()
 		p.AddPasskey(t, providertest.UserID, key)
 		browser := providertest.Browser(t)
@@ -168,6 +171,7 @@ func TestUnknownPasskeyIsSignalled(t *testing.T) {
 func TestWrongPasswordsDoNotLockAPasskeyOut(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{Configure: atLocalhost}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		key := p.Authenticator()
 		p.AddPasskey(t, providertest.UserID, key)
 		stranger, browser := providertest.Browser(t), providertest.Browser(t)
@@ -197,6 +201,7 @@ func TestPasskeyOfADisabledPerson(t *testing.T) {
 func TestPasskeyAsSecondFactor(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{Configure: atLocalhost}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		key := p.Authenticator()
 		p.AddPasskey(t, providertest.UserID, key)
 		key.Verifies = false
@@ -233,6 +238,7 @@ func TestSignCountThatWentBackIsLogged(t *testing.T) {
 func TestPasskeyIsAddedWhereItIsDemanded(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{Configure: atLocalhost}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		p.ChangeClient(t, providertest.ClientID, func(m *storage.ClientMetadata) { m.RequiredACR = acrResistant })
 		app, _ := p.AddApp(t, providertest.UserID)
 		browser := providertest.Browser(t)
@@ -256,6 +262,7 @@ func TestPasskeyIsAddedWhereItIsDemanded(t *testing.T) {
 func TestPasskeyIsTheFirstFactorThatIsDemanded(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{Configure: everybody}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		browser := providertest.Browser(t)
 		page := withPassword(t, p, browser)
 		key := p.Authenticator()
@@ -279,6 +286,7 @@ func TestPasskeyIsTheFirstFactorThatIsDemanded(t *testing.T) {
 func TestPasskeyIsOffered(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{Configure: atLocalhost}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		signIn := func(able string) (*http.Client, providertest.Response) {
 			browser := providertest.Browser(t)
 			sealed := wantLogin(t, p.Authorize(t, browser, params()))
@@ -310,6 +318,7 @@ func TestPasskeyIsOffered(t *testing.T) {
 func TestPasskeyIsNotOfferedAgainToWhoDoesNotWantOne(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{Configure: atLocalhost}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		for _, want := range []string{offerPage, `name="decision"`} {
 			browser := providertest.Browser(t)
 			sealed := wantLogin(t, p.Authorize(t, browser, params()))
@@ -326,6 +335,7 @@ func TestPasskeyIsNotOfferedAgainToWhoDoesNotWantOne(t *testing.T) {
 func TestPasskeyIsAddedByWhoeverItWasOfferedTo(t *testing.T) {
 	t.Parallel()
 	providertest.OnEachDatabase(t, providertest.Options{Configure: atLocalhost}, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
 		browser := providertest.Browser(t)
 		sealed := wantLogin(t, p.Authorize(t, browser, params()))
 		offer := p.Post(t, browser, "/login", providertest.With(credentials(sealed), "passkeys", "yes"))
