@@ -121,7 +121,8 @@ func (w *writing) createTokens() {
 }
 
 // createSession creates the session, or notes that it was proven anew, and then
-// the client that takes part.
+// the client that takes part: two tabs may do so at once, with the same sid, which is
+// unique by itself.
 func (w *writing) createSession() {
 	if s := w.Session; s != nil {
 		w.ifAdmitted(`
@@ -145,7 +146,7 @@ func (w *writing) createSession() {
 		w.ifAdmitted(`
 			INSERT INTO session_clients (session_id, client_id, sid, subject, created_at)
 			SELECT @session_id::text, @client_id::text, @sid::text, @subject::text, @created_at::timestamptz
-			FROM admitted ON CONFLICT (session_id, client_id) DO NOTHING`,
+			FROM admitted ON CONFLICT DO NOTHING`,
 			pgx.NamedArgs{
 				"session_id": c.SessionID, "client_id": c.ClientID, "sid": c.SID,
 				"subject": c.Subject, "created_at": instant(c.CreatedAt),
@@ -198,7 +199,7 @@ func (w *writing) addLinks() {
 			SELECT @hash::bytea, @id::text, @code_hash::bytea, @purpose::text, @user_id::text, @email::text,
 				@sealed_data::bytea, @attempts::integer,
 				@created_at::timestamptz, @expires_at::timestamptz, @used_at::timestamptz
-			FROM admitted ON CONFLICT (hash) DO NOTHING`,
+			FROM admitted ON CONFLICT DO NOTHING`,
 			pgx.NamedArgs{
 				"hash": hash(l.Hash), "id": l.ID, "code_hash": hash(l.CodeHash), "purpose": l.Purpose,
 				"user_id": text(l.UserID), "email": l.Email, "sealed_data": blob(l.SealedData),
