@@ -29,6 +29,12 @@ const (
 	DoneSessions        Done = "sessions"
 	DoneApp             Done = "app"
 	DonePreferences     Done = "preferences"
+	DoneEmail           Done = "email"
+	DonePasskeyAdded    Done = "passkey_added"
+	DonePasskeyRenamed  Done = "passkey_renamed"
+	DonePasskeyRemoved  Done = "passkey_removed"
+	DoneAppAdded        Done = "app_added" // an authenticator app
+	DoneAppRemoved      Done = "app_removed"
 )
 
 // The problems of these pages, beside those of the sign-up page.
@@ -38,6 +44,8 @@ const (
 	ProblemNickname   Problem = "nickname"
 	ProblemZone       Problem = "zone"
 	ProblemCurrent    Problem = "current"  // the current password is wrong
+	ProblemRequired   Problem = "required" // the last second factor, and one is needed
+	ProblemTooMany    Problem = "too_many" // mails were asked for
 	ProblemOnlyWay    Problem = "only_way" // it is the one way to sign in that is left
 )
 
@@ -71,6 +79,69 @@ type AccountPassword struct {
 	MinPassword int
 }
 
+// AccountEmail shows the address, and asks for another one.
+type AccountEmail struct {
+	Mine
+	Email    string
+	Verified bool
+	// Entered fills in the field.
+	Entered string
+	// Mail: there is mail, without which no address can be proved.
+	Mail bool
+}
+
+// AccountEmailWait waits for the code in the mail that proves an address.
+type AccountEmailWait struct {
+	Mine
+	Email string
+	// Carried is sealed, and comes back.
+	Carried string
+}
+
+// AccountSecurity lists what the person signs in with.
+type AccountSecurity struct {
+	Mine
+	HasPassword bool
+	Passkeys    []AccountPasskey
+	// Add adds a passkey; nil if there can be none. Carried comes back with it.
+	Add     *Passkey
+	Carried string
+	// AppSince is when the authenticator app was added, zero without one.
+	AppSince      time.Time
+	RecoveryCodes int
+}
+
+// AccountPasskey is one of the person's passkeys.
+type AccountPasskey struct {
+	// ID comes back when it is changed.
+	ID, Name string
+	// Maker is what has made it, "" if that is not known.
+	Maker string
+	// Synced: it is on other devices of the person's too.
+	Synced                bool
+	CreatedAt, LastUsedAt time.Time
+}
+
+// AccountOnePasskey asks for another name for a passkey, or takes it away.
+type AccountOnePasskey struct {
+	Mine
+	Passkey AccountPasskey
+}
+
+// AccountApp shows an authenticator app to add, and asks for a code of it.
+type AccountApp struct {
+	Mine
+	App App
+	// Carried is sealed, and comes back.
+	Carried string
+}
+
+// AccountCodes shows recovery codes, once.
+type AccountCodes struct {
+	Mine
+	Codes []string
+}
+
 // AccountSessions lists where the person is signed in.
 type AccountSessions struct {
 	Mine
@@ -92,11 +163,11 @@ type AccountSession struct {
 // AccountApps lists the applications that the person has signed in to.
 type AccountApps struct {
 	Mine
-	Apps []AccountApp
+	Apps []AccountConnection
 }
 
-// AccountApp is one of them.
-type AccountApp struct {
+// AccountConnection is one of them.
+type AccountConnection struct {
 	// ID comes back when it is to be disconnected.
 	ID     string
 	Client Client
@@ -159,6 +230,12 @@ func accountPages() []Page {
 		AccountOverview{},
 		AccountProfile{},
 		AccountPassword{},
+		AccountEmail{},
+		AccountEmailWait{},
+		AccountSecurity{},
+		AccountOnePasskey{},
+		AccountApp{},
+		AccountCodes{},
 		AccountSessions{},
 		AccountApps{},
 		AccountActivity{},
@@ -187,6 +264,12 @@ func (AccountDeleting) leadsTo() string { return "" }
 func (AccountOverview) template() string    { return "account_overview.html" }
 func (AccountProfile) template() string     { return "account_profile.html" }
 func (AccountPassword) template() string    { return "account_password.html" }
+func (AccountEmail) template() string       { return "account_email.html" }
+func (AccountEmailWait) template() string   { return "account_email_wait.html" }
+func (AccountSecurity) template() string    { return "account_security.html" }
+func (AccountOnePasskey) template() string  { return "account_passkey.html" }
+func (AccountApp) template() string         { return "account_app.html" }
+func (AccountCodes) template() string       { return "account_codes.html" }
 func (AccountSessions) template() string    { return "account_sessions.html" }
 func (AccountApps) template() string        { return "account_apps.html" }
 func (AccountActivity) template() string    { return "account_activity.html" }
@@ -203,6 +286,24 @@ func (AccountProfile) Section() string { return sectionProfile }
 
 // Section is the one of the navigation that the page belongs to.
 func (AccountPassword) Section() string { return sectionSecurity }
+
+// Section is the one of the navigation that the page belongs to.
+func (AccountEmail) Section() string { return sectionProfile }
+
+// Section is the one of the navigation that the page belongs to.
+func (AccountEmailWait) Section() string { return sectionProfile }
+
+// Section is the one of the navigation that the page belongs to.
+func (AccountSecurity) Section() string { return sectionSecurity }
+
+// Section is the one of the navigation that the page belongs to.
+func (AccountOnePasskey) Section() string { return sectionSecurity }
+
+// Section is the one of the navigation that the page belongs to.
+func (AccountApp) Section() string { return sectionSecurity }
+
+// Section is the one of the navigation that the page belongs to.
+func (AccountCodes) Section() string { return sectionSecurity }
 
 // Section is the one of the navigation that the page belongs to.
 func (AccountSessions) Section() string { return sectionSessions }

@@ -1,6 +1,9 @@
 package consentui
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // accountExamples are the pages of the account, as empty and as full as they get.
 func accountExamples() map[string]Page {
@@ -36,7 +39,7 @@ func accountExamples() map[string]Page {
 			{ID: "3", SignedInAt: at, LastSeen: at},
 		}},
 		"account_apps_empty": AccountApps{},
-		"account_apps": AccountApps{Mine: done(DoneApp), Apps: []AccountApp{
+		"account_apps": AccountApps{Mine: done(DoneApp), Apps: []AccountConnection{
 			{
 				ID: "notes", Client: Client{Name: "Acme Notes"}, Since: at, LastUsed: at,
 				Scopes: []Scope{{Name: "openid"}, {Name: "notes:read", Description: "Read your notes"}, {Name: "notes:write"}},
@@ -63,6 +66,44 @@ func accountExamples() map[string]Page {
 		"account_deleting":                AccountDeleting{At: at},
 		"account_sessions_others":         AccountSessions{Mine: done(DoneSessions)},
 	}
+	passkey := AccountPasskey{ID: "cGs", Name: "Phone", Maker: "1Password", Synced: true, CreatedAt: at, LastUsedAt: at}
+	more := map[string]Page{
+		"account_email_empty":      AccountEmail{},
+		"account_email":            AccountEmail{Mine: done(DoneEmail), Email: "ada@example.com", Verified: true, Mail: true},
+		"account_email_unverified": AccountEmail{Mine: mine, Email: "ada@example.com", Mail: true},
+		"account_email_none":       AccountEmail{Mine: mine, Mail: true},
+		"account_email_bad":        AccountEmail{Mine: problem(ProblemEmail), Entered: "ada@", Mail: true},
+		"account_email_too_many":   AccountEmail{Mine: problem(ProblemTooMany), Entered: "ada@example.com", Mail: true},
+		"account_email_unavailable": AccountEmail{
+			Mine: problem(ProblemUnavailable), Email: "ada@example.com", Entered: "ada@example.org", Mail: true,
+		},
+		"account_email_wait":             AccountEmailWait{Mine: mine, Email: "ada@example.org", Carried: "sealed"},
+		"account_email_wait_code":        AccountEmailWait{Mine: problem(ProblemCode), Email: "ada@example.org"},
+		"account_email_wait_gone":        AccountEmailWait{Mine: problem(ProblemGone), Email: "ada@example.org"},
+		"account_email_wait_too_many":    AccountEmailWait{Mine: problem(ProblemTooMany), Email: "ada@example.org"},
+		"account_email_wait_unavailable": AccountEmailWait{Mine: problem(ProblemUnavailable), Email: "ada@example.org"},
+		"account_security_empty":         AccountSecurity{},
+		"account_security": AccountSecurity{
+			Mine: done(DonePasskeyAdded), HasPassword: true, Carried: "sealed", AppSince: at, RecoveryCodes: 8,
+			Add:      &Passkey{Options: `{"challenge":"AAAA","excludeCredentials":[]}`},
+			Passkeys: []AccountPasskey{passkey, {ID: "cGsy", Name: "Key", CreatedAt: at}},
+		},
+		"account_passkey":             AccountOnePasskey{Mine: mine, Passkey: passkey},
+		"account_passkey_bare":        AccountOnePasskey{Mine: mine, Passkey: AccountPasskey{ID: "cGs", Name: "Key", CreatedAt: at}},
+		"account_passkey_name":        AccountOnePasskey{Mine: problem(ProblemName), Passkey: passkey},
+		"account_passkey_unavailable": AccountOnePasskey{Mine: problem(ProblemUnavailable), Passkey: AccountPasskey{ID: "cGs", Name: "Key"}},
+		"account_app":                 AccountApp{Mine: mine, App: *app(), Carried: "sealed"},
+		"account_app_code":            AccountApp{Mine: problem(ProblemCode), App: *app(), Carried: "sealed"},
+		"account_app_unavailable":     AccountApp{Mine: problem(ProblemUnavailable), App: *app(), Carried: "sealed"},
+		"account_codes":               AccountCodes{Mine: done(DoneAppAdded), Codes: []string{"ABCD-EFGH-JKMN-PQRS", "0123-4567-89AB-CDEF"}},
+	}
+	for _, d := range []Done{DonePasskeyRenamed, DonePasskeyRemoved, DoneAppAdded, DoneAppRemoved} {
+		more["account_security_"+string(d)] = AccountSecurity{Mine: done(d)}
+	}
+	for _, p := range []Problem{ProblemPasskey, ProblemOnlyWay, ProblemRequired, ProblemUnavailable} {
+		more["account_security_"+string(p)] = AccountSecurity{Mine: problem(p)}
+	}
+	maps.Copy(pages, more)
 	for _, p := range []Problem{
 		ProblemName, ProblemGivenName, ProblemFamilyName, ProblemNickname, ProblemZone, ProblemUnavailable,
 	} {

@@ -20,6 +20,14 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
+// app is an authenticator app.
+func app() *App {
+	return &App{
+		Secret: "JBSW Y3DP EHPK 3PXP", URI: "otpauth://totp/Gatelodge:ada@example.com?secret=JBSWY3DPEHPK3PXP&issuer=Gatelodge",
+		QRSize: 2, QRPath: "M0 0h1v1h-1z",
+	}
+}
+
 // examples is every page, as empty and as full as it gets.
 func examples() map[string]Page {
 	acme := Client{
@@ -33,10 +41,6 @@ func examples() map[string]Page {
 	withLogo.Client = Client{Name: "Acme Notes", LogoURI: "/logo/acme"}
 	person := Person{Name: "Ada Lovelace", Identifier: "ada@example.com"}
 	asked := &Passkey{Options: `{"challenge":"AAAA","rpId":"id.example","allowCredentials":[]}`}
-	app := &App{
-		Secret: "JBSW Y3DP EHPK 3PXP", URI: "otpauth://totp/Gatelodge:ada@example.com?secret=JBSWY3DPEHPK3PXP&issuer=Gatelodge",
-		QRSize: 2, QRPath: "M0 0h1v1h-1z",
-	}
 	all := map[string]Page{
 		"login_empty":       Login{},
 		"login":             Login{Step: named},
@@ -79,10 +83,10 @@ func examples() map[string]Page {
 		"factor_denied_passkey": Factor{Step: step, Person: person, Passkey: asked, Recovery: true, Problem: ProblemDenied},
 		"factor_unavailable":    Factor{Step: step, Person: person, App: true, Problem: ProblemUnavailable},
 		"enrol_empty":           Enrol{},
-		"enrol":                 Enrol{Step: step, Person: person, App: app, Passkey: asked},
-		"enrol_app":             Enrol{Step: step, Person: person, App: app, Problem: ProblemDenied},
+		"enrol":                 Enrol{Step: step, Person: person, App: app(), Passkey: asked},
+		"enrol_app":             Enrol{Step: step, Person: person, App: app(), Problem: ProblemDenied},
 		"enrol_passkey":         Enrol{Step: step, Person: person, Passkey: asked, Problem: ProblemDenied},
-		"enrol_unavailable":     Enrol{Step: step, Person: person, App: app, Problem: ProblemUnavailable},
+		"enrol_unavailable":     Enrol{Step: step, Person: person, App: app(), Problem: ProblemUnavailable},
 		"recovery_codes_empty":  RecoveryCodes{},
 		"recovery_codes":        RecoveryCodes{Step: step, Codes: []string{"4F7K-9QXD-2MRT-8HWB", "0000-1111-2222-3333"}},
 		"passkey_offer_empty":   PasskeyOffer{},

@@ -97,7 +97,8 @@ func New(d Deps) (*Provider, error) {
 		},
 		account: &myaccount.Handler{
 			Issuer: p.issuer, Store: d.Store, Directory: p.directory, Authenticator: p.authenticator, Hasher: d.Hasher,
-			Passwords: PasswordPolicy(d.Config), Cookies: p.cookies, Pages: p.pages, Notes: d.Secrets.For("notes between account pages"),
+			Passwords: PasswordPolicy(d.Config), Factors: p.factors, Links: p.links(), Cookies: p.cookies, Pages: p.pages,
+			Notes: d.Secrets.For("notes between account pages"), Carried: d.Secrets.For("what account pages bring back"),
 			Mail: p.sealer(), Logouts: logouts,
 			FreshFor: d.Config.Accounts.FreshFor, DeletionGrace: d.Config.Accounts.DeletionGrace,
 			Network: p.network, Now: d.Now,

@@ -59,10 +59,9 @@ func routes(d Deps, pages *consentui.Pages, e endpoints) http.Handler {
 	//   GET, POST /end_session, /logout      GET /check_session
 	e.authorize.Routes(r)
 	e.logout.Routes(r)
-	// What the pages show: GET /logo/{client_id}, /static/*, /theme/*      POST /language
 	//   GET, POST /account and below
 	e.account.Routes(r)
-	// What the pages show: GET /logo/{client_id}, /static/*      POST /language
+	// What the pages show: GET /logo/{client_id}, /static/*, /theme/*      POST /language
 	e.logo.Routes(r)
 	r.Get("/static/*", pages.Static().ServeHTTP)
 	r.Get(consentui.ThemePath+"*", pages.ServeTheme)

@@ -23,7 +23,7 @@ func (h *Handler) apps(w http.ResponseWriter, r *http.Request, v *visit) error {
 	}
 	page := consentui.AccountApps{Mine: v.mine()}
 	for _, c := range found {
-		app := consentui.AccountApp{ID: c.Client.ID, Client: client.Page(&c.Client), Since: c.Since, LastUsed: c.LastUsedAt}
+		app := consentui.AccountConnection{ID: c.Client.ID, Client: client.Page(&c.Client), Since: c.Since, LastUsed: c.LastUsedAt}
 		for _, scope := range c.Scopes {
 			app.Scopes = append(app.Scopes, consentui.Scope{Name: scope, Description: client.Description(catalogue, scope)})
 		}

@@ -13,10 +13,12 @@ import (
 
 // data serves GET /account/data.
 func (h *Handler) data(w http.ResponseWriter, r *http.Request, v *visit) error {
-	return h.Pages.Render(w, r, http.StatusOK, h.dataAgain(v))
+	return h.Pages.Render(w, r, http.StatusOK, h.dataAgain(w, r, v))
 }
 
-func (h *Handler) dataAgain(v *visit) consentui.Page { return consentui.AccountData{Mine: v.mine()} }
+func (h *Handler) dataAgain(w http.ResponseWriter, r *http.Request, v *visit) consentui.Page {
+	return consentui.AccountData{Mine: v.mine()}
+}
 
 // known is all that we know of a person, but for what is secret.
 type known struct {

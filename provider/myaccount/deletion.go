@@ -11,10 +11,10 @@ import (
 
 // deletion serves GET /account/delete.
 func (h *Handler) deletion(w http.ResponseWriter, r *http.Request, v *visit) error {
-	return h.Pages.Render(w, r, http.StatusOK, h.deletionAgain(v))
+	return h.Pages.Render(w, r, http.StatusOK, h.deletionAgain(w, r, v))
 }
 
-func (h *Handler) deletionAgain(v *visit) consentui.Page {
+func (h *Handler) deletionAgain(w http.ResponseWriter, r *http.Request, v *visit) consentui.Page {
 	return consentui.AccountDelete{Mine: v.mine(), At: h.Now().Add(h.DeletionGrace)}
 }
 

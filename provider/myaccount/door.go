@@ -15,6 +15,9 @@ import (
 // door sends the browser to sign in and back to the page: as somebody who has to
 // prove anew who they are, or as anybody.
 func (h *Handler) door(w http.ResponseWriter, v *visit, page string) error {
+	if !client.LeadsToAccount(h.Issuer, h.Issuer+page) {
+		page = pathOverview
+	}
 	parameters := h.request(page)
 	if v.who != nil {
 		parameters.Set("max_age", strconv.Itoa(int(h.FreshFor/time.Second)))
@@ -63,7 +66,7 @@ type note struct {
 }
 
 // secrets are the fields that are never kept.
-func secrets() []string { return []string{"password", "current", "code", "answer"} }
+func secrets() []string { return []string{"password", "current", "code", "answer", "carried"} }
 
 // keep keeps what was entered on the page.
 func (h *Handler) keep(w http.ResponseWriter, r *http.Request, v *visit, page string) {

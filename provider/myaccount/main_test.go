@@ -123,3 +123,14 @@ func value(t *testing.T, page providertest.Response, name string) string {
 	}
 	return html.UnescapeString(m[1])
 }
+
+// addBo adds Bo, who signs in with the fixture's password.
+func addBo(t *testing.T, p *providertest.Provider) {
+	t.Helper()
+	u := user(t, p)
+	u.ID, u.Identifiers = "bo", []string{"bo@example.com"}
+	u.Claims = storage.Claims{Name: "Bo Other", Email: "bo@example.com", EmailVerified: true}
+	if err := p.Store.SaveUser(t.Context(), u); err != nil {
+		t.Fatal(err)
+	}
+}

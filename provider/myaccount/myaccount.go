@@ -19,6 +19,7 @@ import (
 	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/account"
 	"github.com/gatelodge/gatelodge/provider/client"
+	"github.com/gatelodge/gatelodge/provider/factor"
 	"github.com/gatelodge/gatelodge/provider/mail"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/secret"
@@ -46,8 +47,13 @@ type Handler struct {
 	Passwords account.Policy
 	Cookies   *session.Cookies
 	Pages     *consentui.Pages
-	// Notes seals what a page leaves for the next one.
-	Notes *secret.Key
+	// Factors keeps the rules of what people prove themselves with beside a password.
+	Factors *factor.Keeper
+	// Links prove addresses; nil if there is no mail.
+	Links *account.Links
+	// Notes seals what a page leaves for the next one, and Carried what a page of a
+	// browser brings back.
+	Notes, Carried *secret.Key
 	// Mail is nil if none can be sent.
 	Mail *mail.Sealer
 	// Logouts tells clients of sessions that a change has ended.
@@ -74,6 +80,10 @@ const (
 	pathData        = "/account/data"
 	pathDelete      = "/account/delete"
 	pathSwitch      = "/account/switch"
+	pathEmail       = "/account/email"
+	pathSecurity    = "/account/security"
+	pathPasskey     = "/account/security/passkey" //nolint:gosec // an address
+	pathApp         = "/account/security/app"
 )
 
 // Routes registers the pages. Nothing but our own forms changes anything.
@@ -91,19 +101,33 @@ func (h *Handler) Routes(r chi.Router) {
 			pathData:        {show: h.data, fresh: true},
 			pathDelete:      {show: h.deletion, fresh: true},
 			pathSwitch:      {show: h.switchAccount},
+			pathEmail:       {show: h.email, fresh: true},
+			pathSecurity:    {show: h.security, fresh: true},
+			pathPasskey:     {show: h.passkey, fresh: true},
+			pathApp:         {show: h.app, fresh: true},
 		} {
 			r.Get(path, web.Handle(h.page, h.view(show)))
 		}
 		for path, c := range map[string]change{
-			pathProfile:              {page: pathProfile, act: h.changeProfile, again: h.profileAgain},
-			pathPassword:             {page: pathPassword, act: h.changePassword, again: h.passwordAgain},
-			pathPassword + "/remove": {page: pathPassword, fresh: true, act: h.removePassword, again: h.passwordAgain},
-			pathSessions + "/end":    {page: pathSessions, act: h.endSession},
-			pathSessions + "/others": {page: pathSessions, act: h.endOtherSessions},
-			pathApps + "/disconnect": {page: pathApps, act: h.disconnect},
-			pathPreferences:          {page: pathPreferences, act: h.changePreferences, again: h.preferencesAgain},
-			pathData + "/download":   {page: pathData, fresh: true, act: h.download, again: h.dataAgain},
-			pathDelete:               {page: pathDelete, fresh: true, act: h.delete, again: h.deletionAgain},
+			pathProfile:                {page: pathProfile, act: h.changeProfile, again: h.profileAgain},
+			pathPassword:               {page: pathPassword, act: h.changePassword, again: h.passwordAgain},
+			pathPassword + "/remove":   {page: pathPassword, fresh: true, act: h.removePassword, again: h.passwordAgain},
+			pathEmail:                  {page: pathEmail, fresh: true, act: h.changeEmail, again: h.emailAgain},
+			pathEmail + "/verify":      {page: pathEmail, fresh: true, act: h.verifyEmail, again: h.emailAgain},
+			pathEmail + "/again":       {page: pathEmail, fresh: true, act: h.mailAgain, again: h.waitAgain},
+			pathEmail + "/code":        {page: pathEmail, act: h.typeCode, again: h.waitAgain},
+			pathSecurity + "/passkeys": {page: pathSecurity, fresh: true, act: h.addPasskey, again: h.securityAgain},
+			pathPasskey:                {page: pathPasskey, of: "passkey", fresh: true, act: h.renamePasskey, again: h.passkeyAgain},
+			pathPasskey + "/remove":    {page: pathSecurity, fresh: true, act: h.removePasskey, again: h.securityAgain},
+			pathApp:                    {page: pathApp, fresh: true, act: h.addApp, again: h.appAgain},
+			pathApp + "/remove":        {page: pathSecurity, fresh: true, act: h.removeApp, again: h.securityAgain},
+			pathSecurity + "/codes":    {page: pathSecurity, fresh: true, act: h.newCodes, again: h.securityAgain},
+			pathSessions + "/end":      {page: pathSessions, act: h.endSession},
+			pathSessions + "/others":   {page: pathSessions, act: h.endOtherSessions},
+			pathApps + "/disconnect":   {page: pathApps, act: h.disconnect},
+			pathPreferences:            {page: pathPreferences, act: h.changePreferences, again: h.preferencesAgain},
+			pathData + "/download":     {page: pathData, fresh: true, act: h.download, again: h.dataAgain},
+			pathDelete:                 {page: pathDelete, fresh: true, act: h.delete, again: h.deletionAgain},
 		} {
 			r.Post(path, web.Handle(h.page, h.change(c)))
 		}

@@ -6,19 +6,16 @@ import (
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/provider/account"
+	"github.com/gatelodge/gatelodge/provider/factor"
 	"github.com/gatelodge/gatelodge/provider/mail"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-// stronger: the person signs in with more than a password, so that the current
-// password alone does not prove who they are.
-func stronger(f storage.Factors) bool { return f.TOTP != nil || len(f.Passkeys) > 0 }
-
 // mayChangePassword: the current password, which is asked for, is proof enough of who
 // has nothing else; anybody else has to have signed in recently.
 func (h *Handler) mayChangePassword(v *visit, f storage.Factors) bool {
-	return h.fresh(v) || v.who.User.PasswordHash != "" && !stronger(f)
+	return h.fresh(v) || v.who.User.PasswordHash != "" && !factor.Has(f)
 }
 
 // password serves GET /account/password.
@@ -43,7 +40,9 @@ func (h *Handler) passwordPage(v *visit) consentui.AccountPassword {
 	}
 }
 
-func (h *Handler) passwordAgain(v *visit) consentui.Page { return h.passwordPage(v) }
+func (h *Handler) passwordAgain(w http.ResponseWriter, r *http.Request, v *visit) consentui.Page {
+	return h.passwordPage(v)
+}
 
 // changePassword serves POST /account/password: the new one and, if there is one, the
 // current one.

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
-	"github.com/gatelodge/gatelodge/provider/account"
 	"github.com/gatelodge/gatelodge/storage"
 )
 
@@ -15,10 +14,10 @@ func (h *Handler) preferences(w http.ResponseWriter, r *http.Request, v *visit) 
 		v.form.Set("language", v.who.User.Claims.Locale)
 		v.form.Set("theme", v.who.User.Preferences.Theme)
 	}
-	return h.Pages.Render(w, r, http.StatusOK, h.preferencesAgain(v))
+	return h.Pages.Render(w, r, http.StatusOK, h.preferencesAgain(w, r, v))
 }
 
-func (h *Handler) preferencesAgain(v *visit) consentui.Page {
+func (h *Handler) preferencesAgain(w http.ResponseWriter, r *http.Request, v *visit) consentui.Page {
 	return consentui.AccountPreferences{Mine: v.mine(), Language: v.form.Get("language"), Theme: v.form.Get("theme")}
 }
 
@@ -32,8 +31,7 @@ func (h *Handler) changePreferences(w http.ResponseWriter, r *http.Request, v *v
 	if preferences.Theme = v.form.Get("theme"); !slices.Contains(consentui.Themes(), preferences.Theme) {
 		preferences.Theme = ""
 	}
-	write := h.write(r, v, account.ProfileChanged, "")
-	write.Activity = nil // nothing that anybody has to know
+	write := h.write(r, v, "", "") // nothing that anybody has to know of
 	write.Verified.UpdatedAt = v.who.User.UpdatedAt
 	write.Change = &storage.UserChange{UserID: v.who.User.ID, Claims: &claims, Preferences: &preferences}
 	if err := h.apply(r, write); err != nil {

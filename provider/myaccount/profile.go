@@ -28,11 +28,11 @@ func (h *Handler) profile(w http.ResponseWriter, r *http.Request, v *visit) erro
 		v.form.Set("nickname", c.Nickname)
 		v.form.Set("zoneinfo", c.Zoneinfo)
 	}
-	return h.Pages.Render(w, r, http.StatusOK, h.profileAgain(v))
+	return h.Pages.Render(w, r, http.StatusOK, h.profileAgain(w, r, v))
 }
 
 // profileAgain is the page with what was entered.
-func (h *Handler) profileAgain(v *visit) consentui.Page {
+func (h *Handler) profileAgain(w http.ResponseWriter, r *http.Request, v *visit) consentui.Page {
 	page := consentui.AccountProfile{
 		Mine: v.mine(), Name: v.form.Get("name"), GivenName: v.form.Get("given_name"),
 		FamilyName: v.form.Get("family_name"), Nickname: v.form.Get("nickname"),

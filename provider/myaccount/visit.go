@@ -28,6 +28,8 @@ type visit struct {
 	done consentui.Done
 	// problem is why the page is shown again.
 	problem consentui.Problem
+	// factors are the person's, nil while they have not been read.
+	factors *storage.Factors
 }
 
 // view is a page. Fresh ones need a recent sign-in.
@@ -42,9 +44,11 @@ type change struct {
 	page  string
 	fresh bool
 	act   func(http.ResponseWriter, *http.Request, *visit) error
-	// again is the page with what was entered, and nil if nothing can be entered.
-	// It is made without storage, which may be what has failed.
-	again func(*visit) consentui.Page
+	// of names the field that says what of the page it is about, if anything.
+	of string
+	// again is the page with what was entered. It is nil if nothing can be entered,
+	// and returns nil if it needs what storage, which may have failed, did not tell.
+	again func(http.ResponseWriter, *http.Request, *visit) consentui.Page
 }
 
 // refusal is a problem with what a person has entered.
@@ -72,7 +76,7 @@ func (h *Handler) view(p view) web.Handler {
 			v.who = &v.people[0]
 		}
 		if !h.admits(v, p.fresh) {
-			return h.door(w, v, r.URL.Path)
+			return h.door(w, v, r.URL.RequestURI())
 		}
 		h.takeNote(w, r, v)
 		return p.show(w, r, v)
@@ -91,8 +95,7 @@ func (h *Handler) change(c change) web.Handler {
 			v.form = form
 			v.pick(form.Get("account"))
 			if !h.admits(v, c.fresh) {
-				h.keep(w, r, v, c.page)
-				return h.door(w, v, c.page)
+				return h.askToSignIn(w, r, v, c)
 			}
 			err = c.act(w, r, v)
 		} else {
@@ -109,11 +112,7 @@ func (h *Handler) conclude(w http.ResponseWriter, r *http.Request, v *visit, c c
 		return nil
 	}
 	if errors.Is(err, errSignedOut) || errors.Is(err, errStale) {
-		h.keep(w, r, v, c.page)
-		return h.door(w, v, c.page)
-	}
-	if c.again == nil {
-		return err
+		return h.askToSignIn(w, r, v, c)
 	}
 	e, status := oauth.AsError(err), http.StatusServiceUnavailable
 	if refused, ok := errors.AsType[refusal](err); ok {
@@ -124,9 +123,26 @@ func (h *Handler) conclude(w http.ResponseWriter, r *http.Request, v *visit, c c
 	} else {
 		v.problem = consentui.ProblemUnavailable
 	}
+	if c.again == nil {
+		return err
+	}
+	page := c.again(w, r, v)
+	if page == nil {
+		return err
+	}
 	web.EventOf(r.Context()).Fail(e)
 	web.Outage(w, e)
-	return h.Pages.Render(w, r, status, c.again(v))
+	return h.Pages.Render(w, r, status, page)
+}
+
+// askToSignIn sends the person to sign in, and keeps what they have entered.
+func (h *Handler) askToSignIn(w http.ResponseWriter, r *http.Request, v *visit, c change) error {
+	h.keep(w, r, v, c.page)
+	page := c.page
+	if c.of != "" {
+		page += "?" + url.Values{c.of: {v.form.Get(c.of)}}.Encode()
+	}
+	return h.door(w, v, page)
 }
 
 // open finds out who is signed in in the browser: one read, none without sessions.
@@ -175,15 +191,18 @@ func (h *Handler) origin(r *http.Request) account.Origin {
 }
 
 // write is the beginning of one: guarded by the session and the password that it was
-// asked for with, and recorded as the event.
+// asked for with, and recorded as the event, if it is "" by somebody else.
 func (h *Handler) write(r *http.Request, v *visit, event account.Event, clientID string) storage.Write {
 	now, user := h.Now(), v.who.User
 	web.EventOf(r.Context()).Subject = user.ID
-	return storage.Write{
+	write := storage.Write{
 		Key: rand.Text(), Now: now,
 		Verified: &storage.Verified{UserID: user.ID, PasswordHash: user.PasswordHash, SessionID: v.who.Session.ID},
-		Activity: []storage.Activity{account.Happened(user.ID, event, clientID, h.origin(r), now)},
 	}
+	if event != "" {
+		write.Activity = []storage.Activity{account.Happened(user.ID, event, clientID, h.origin(r), now)}
+	}
+	return write
 }
 
 // rotate has the session go on under a new token: one from before a change of rights
@@ -209,6 +228,8 @@ func (h *Handler) apply(r *http.Request, w storage.Write) error {
 	switch err := h.Store.Apply(r.Context(), w); {
 	case errors.Is(err, storage.ErrSpent), errors.Is(err, storage.ErrNotFound):
 		return errSignedOut
+	case errors.Is(err, storage.ErrConflict), errors.Is(err, storage.ErrReplayed):
+		return refusal{consentui.ProblemPasskey}
 	case err != nil:
 		return oauth.Unavailable(err)
 	}
