@@ -25,6 +25,8 @@ type bench struct {
 	*Authenticator
 	db  *sqlite.DB
 	now time.Time
+	// store is what the authenticator uses: db, unless a test says otherwise.
+	store storage.Store
 }
 
 func newBench(t *testing.T) *bench {
@@ -41,7 +43,7 @@ func newBench(t *testing.T) *bench {
 	if err := db.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{db: db, now: start}
+	b := &bench{db: db, store: db, now: start}
 	b.Authenticator = &Authenticator{
 		Store: db, Hasher: newHasher(t, cheap()), Limits: DefaultLimits(), Now: func() time.Time { return b.now },
 	}
@@ -51,6 +53,7 @@ func newBench(t *testing.T) *bench {
 	}
 	for _, user := range []storage.User{
 		{ID: "ada", Identifiers: []string{"ada", "ada@example.com"}, PasswordHash: hash},
+		{ID: "ben", Identifiers: []string{"ben"}, PasswordHash: hash},
 		{ID: "disabled", Identifiers: []string{"disabled"}, PasswordHash: hash, DisabledAt: start},
 		{ID: "passwordless", Identifiers: []string{"passwordless"}},
 		{
