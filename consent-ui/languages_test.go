@@ -137,8 +137,8 @@ func TestCataloguesHaveTheSamePlaceholders(t *testing.T) {
 			if form != "" {
 				want, got = without(want, "{n}"), without(got, "{n}")
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("%s: %s (-en +%s):\n%s", lang, key, lang, diff)
+			if !slices.Equal(want, got) {
+				t.Errorf("%s: %s has %v, en has %v", lang, key, got, want)
 			}
 		}
 	}
@@ -193,8 +193,13 @@ func TestTimesAndNumbersAreWrittenAsTheLanguageDoes(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 4, 8, 5, 0, 0, time.FixedZone("", 3600))
 	for lang, want := range map[string][]string{
-		"en": {"4 November 2026", "4 November 2026, 07:05 UTC", "1,234,567", "-1,234", "just now", "1 minute ago", "5 hours ago", "yesterday", "15 minutes", "1 hour", "14 days"},
-		"de": {"4. November 2026", "4. November 2026, 07:05 UTC", "1.234.567", "-1.234", "gerade eben", "vor 1 Minute", "vor 5 Stunden", "gestern", "15 Minuten", "1 Stunde", "14 Tage"},
+		"en":    {"4 November 2026", "4 November 2026, 07:05 UTC", "1,234,567", "-1,234", "just now", "1 minute ago", "5 hours ago", "yesterday", "15 minutes", "1 hour", "14 days"},
+		"fr":    {"4 novembre 2026", "4 novembre 2026, 07:05 UTC", "1\u202f234\u202f567", "-1\u202f234", "à l’instant", "il y a 1 minute", "il y a 5 heures", "hier", "15 minutes", "1 heure", "14 jours"},
+		"es":    {"4 de noviembre de 2026", "4 de noviembre de 2026, 07:05 UTC", "1.234.567", "-1.234", "ahora mismo", "hace 1 minuto", "hace 5 horas", "ayer", "15 minutos", "1 hora", "14 días"},
+		"pt-BR": {"4 de novembro de 2026", "4 de novembro de 2026, 07:05 UTC", "1.234.567", "-1.234", "agora mesmo", "há 1 minuto", "há 5 horas", "ontem", "15 minutos", "1 hora", "14 dias"},
+		"ja":    {"2026年11月4日", "2026年11月4日 07:05 UTC", "1,234,567", "-1,234", "たった今", "1分前", "5時間前", "1日前", "15分", "1時間", "14日"},
+		"ar":    {"4 نوفمبر 2026", "4 نوفمبر 2026، 07:05 UTC", "1,234,567", "-1,234", "الآن", "قبل دقيقة", "قبل 5 ساعات", "أمس", "15 دقيقة", "ساعة واحدة", "14 يومًا"},
+		"de":    {"4. November 2026", "4. November 2026, 07:05 UTC", "1.234.567", "-1.234", "gerade eben", "vor 1 Minute", "vor 5 Stunden", "gestern", "15 Minuten", "1 Stunde", "14 Tage"},
 	} {
 		texts := newPages(t).Texts(lang)
 		ago := func(d time.Duration) string {
