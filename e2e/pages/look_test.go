@@ -118,3 +118,11 @@ func (e *eye) shows(parts ...string) {
 		}
 	}
 }
+
+func quoted(s string) string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // a string always marshals
+	}
+	return string(b)
+}

@@ -106,3 +106,26 @@ func TestSignInByMail(t *testing.T) {
 		w.arrives(e, "signed in")
 	})
 }
+
+// The link in the mail works in another browser as well, with a password that its
+// reader chooses there: whoever began may have been somebody else. The application
+// waits in the first browser.
+func TestSignUpEndsInAnotherBrowser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, signUpOpen)
+	withAndWithoutScripts(t, func(t *testing.T, e *eye) {
+		somebody := newcomer()
+		e.Open(w.request("prompt", "create"))
+		e.enter("name", "Nina New", "email", somebody, "password", "a long password of Nina")
+		e.Press("form[action='/sign-up'] button[type=submit]")
+		elsewhere := newEye(t, e.scripts)
+		link := w.URL + providertest.Link(t, w.Mail(t, somebody))
+		elsewhere.Open(link)
+		elsewhere.look("link-sign-up")
+		elsewhere.enter("password", "seven seas of a sailor boy")
+		elsewhere.Press("form[action='/link'] button[type=submit]")
+		elsewhere.look("signed-up-elsewhere")
+		elsewhere.Open(link)
+		elsewhere.look("link-used-before")
+	})
+}

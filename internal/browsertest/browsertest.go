@@ -20,6 +20,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -72,8 +73,9 @@ func (b *Tab) listen(event any) {
 	var complaint string
 	switch e := event.(type) {
 	case *log.EventEntryAdded:
-		// An answer such as 422 is logged by the network, and is no fault.
-		if e.Entry.Source != log.EntrySourceNetwork {
+		// An answer such as 422 is logged by the network, and is no fault; nor is
+		// somebody who was faster than autofocus.
+		if e.Entry.Source != log.EntrySourceNetwork && !strings.HasPrefix(e.Entry.Text, "Autofocus processing was blocked") {
 			complaint = fmt.Sprintf("%s: %s", e.Entry.Source, e.Entry.Text)
 		}
 	case *runtime.EventExceptionThrown:
@@ -119,6 +121,8 @@ var theBrowser = sync.OnceValues(func() (started, error) { //nolint:gochecknoglo
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile),
 		chromedp.Flag("disable-component-update", true),
+		// A page that comes back out of it is lost to chromedp where scripts are off.
+		chromedp.Flag("disable-features", "Translate,BlinkGenPropertyTrees,BackForwardCache"),
 		chromedp.Flag("ignore-certificate-errors", true), // ours are nobody else's
 	)
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -172,10 +176,29 @@ func Eval[T any](b *Tab, expression string, options ...chromedp.EvaluateOption) 
 // Await has [Eval] wait for a promise.
 func Await(p *runtime.EvaluateParams) { p.AwaitPromise = new(true) }
 
-// Command sends the browser a command that has no action.
-func Command[P, R any](b *Tab, c cdp.Command[P, R], params P) {
+// Command sends the browser a command that has no action, and returns its result.
+func Command[P, R any](b *Tab, c cdp.Command[P, R], params P) R {
 	b.Helper()
-	Act(b, func(ctx context.Context, t *chromedp.Target) (R, error) { return cdp.Call(ctx, t, c, params) })
+	return Act(b, func(ctx context.Context, t *chromedp.Target) (R, error) { return cdp.Call(ctx, t, c, params) })
+}
+
+// Back presses the browser's button, and waits until it is there. (chromedp's own
+// waits for an event that does not come without scripts.)
+func (b *Tab) Back() {
+	b.Helper()
+	before := b.Location()
+	history := Command(b, page.GetNavigationHistory, cdp.Empty{})
+	if history.CurrentIndex == 0 {
+		b.Fatal("there is nothing to go back to")
+	}
+	last := history.Entries[history.CurrentIndex-1]
+	Command(b, page.NavigateToHistoryEntry, page.NavigateToHistoryEntryParams{EntryID: last.ID})
+	for late := time.Now().Add(patience); b.Location() == before && last.URL != before; {
+		if time.Now().After(late) {
+			b.Fatalf("the browser stays at %s", before)
+		}
+	}
+	b.Do(chromedp.WaitReady(chromedp.CSS("body")))
 }
 
 // Do runs an action that has no result.
