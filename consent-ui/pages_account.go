@@ -217,6 +217,15 @@ type AccountDelete struct {
 	At time.Time
 }
 
+// KeepAccount asks whoever has signed in to an account that is about to be deleted
+// whether they want to keep it.
+type KeepAccount struct {
+	Step
+	Person Person
+	// At is when it would be gone.
+	At time.Time
+}
+
 // AccountDeleting says that the account is going to be deleted. Nobody is signed in
 // any more.
 type AccountDeleting struct {
@@ -243,6 +252,7 @@ func accountPages() []Page {
 		AccountData{},
 		AccountDelete{},
 		AccountDeleting{},
+		KeepAccount{},
 	}
 }
 
@@ -276,6 +286,7 @@ func (AccountActivity) template() string    { return "account_activity.html" }
 func (AccountPreferences) template() string { return "account_preferences.html" }
 func (AccountData) template() string        { return "account_data.html" }
 func (AccountDelete) template() string      { return "account_delete.html" }
+func (KeepAccount) template() string        { return "keep_account.html" }
 func (AccountDeleting) template() string    { return "account_deleting.html" }
 
 // Section is the one of the navigation that the page belongs to.

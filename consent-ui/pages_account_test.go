@@ -63,8 +63,12 @@ func accountExamples() map[string]Page {
 		"account_data_unavailable":        AccountData{Mine: problem(ProblemUnavailable)},
 		"account_delete":                  AccountDelete{Mine: mine, At: at},
 		"account_delete_unavailable":      AccountDelete{Mine: problem(ProblemUnavailable), At: at},
-		"account_deleting":                AccountDeleting{At: at},
-		"account_sessions_others":         AccountSessions{Mine: done(DoneSessions)},
+		"keep_account": KeepAccount{
+			Step:   Step{Client: Client{Name: "Acme Notes"}, Request: "sealed", RedirectURI: "https://app.acme.example/callback"},
+			Person: mine.Person, At: at,
+		},
+		"account_deleting":        AccountDeleting{At: at},
+		"account_sessions_others": AccountSessions{Mine: done(DoneSessions)},
 	}
 	passkey := AccountPasskey{ID: "cGs", Name: "Phone", Maker: "1Password", Synced: true, CreatedAt: at, LastUsedAt: at}
 	more := map[string]Page{

@@ -178,8 +178,8 @@ func (a *Authenticator) reason(login Login, found storage.AttemptState, ok bool,
 		return unusable.Error()
 	case user == nil:
 		return "no such person"
-	case !user.DisabledAt.IsZero():
-		return "the account is disabled"
+	case !active(user, a.Now()):
+		return "the account is disabled or deleted"
 	case user.PasswordHash == "":
 		return "the account has no password"
 	case !ok:

@@ -128,14 +128,14 @@ func TestEveryDenialIsErrDenied(t *testing.T) {
 // denials are logins that are denied, by reason.
 func denials() map[string]Login {
 	return map[string]Login{
-		"no such person":          {Identifier: "nobody", Password: right},
-		"wrong password":          {Identifier: "ada", Password: "wrong"},
-		"the account is disabled": {Identifier: "disabled", Password: right},
-		"no password":             {Identifier: "passwordless", Password: right},
-		"identifier":              {Identifier: "a\x00\xff", Password: right},
-		"is empty":                {},
-		"wrong":                   {Identifier: "ada", Password: right + "\x00"},
-		"password":                {Identifier: "ada", Password: strings.Repeat("a", maxPassword+1)},
+		"no such person":                     {Identifier: "nobody", Password: right},
+		"wrong password":                     {Identifier: "ada", Password: "wrong"},
+		"the account is disabled or deleted": {Identifier: "disabled", Password: right},
+		"no password":                        {Identifier: "passwordless", Password: right},
+		"identifier":                         {Identifier: "a\x00\xff", Password: right},
+		"is empty":                           {},
+		"wrong":                              {Identifier: "ada", Password: right + "\x00"},
+		"password":                           {Identifier: "ada", Password: strings.Repeat("a", maxPassword+1)},
 	}
 }
 

@@ -106,6 +106,7 @@ func (h *Handler) Routes(r chi.Router) {
 			"/login/factor/new":  h.resumeUnread(h.enrol),
 			"/login/passkey/new": h.resume(h.newPasskey),
 			"/login/continue":    h.resume(h.proceed),
+			"/login/keep":        h.resume(h.keep),
 		}
 		if h.Links != nil {
 			for path, step := range h.mailSteps() {

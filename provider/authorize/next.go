@@ -40,6 +40,8 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, f *flow) error {
 		return h.stepUp(w, r, f)
 	case !f.met():
 		return h.refuse(w, r, f, oauth.Refuse(oauth.UnmetAuthenticationRequirements, "the sign-in has no acr of those demanded"))
+	case f.leaving():
+		return h.askToKeep(w, r, f)
 	case f.offer && !f.request.Prompts("none"):
 		if err := h.commit(w, r, f); err != nil {
 			return err

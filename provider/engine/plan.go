@@ -148,10 +148,12 @@ func (e *Engine) planPassword(ctx context.Context, w *work, r TokenRequest) erro
 	return nil
 }
 
-// enough: a password is all that the person has to prove, and the client and the
-// provider ask for. Whoever is told no learns as little as from a wrong password.
+// enough: a password is all that the person has to prove or to be asked, and the
+// client and the provider ask for. Whoever is told no learns as little as from a wrong password.
 func (e *Engine) enough(c *storage.Client, o account.Outcome) error {
 	switch {
+	case !o.User.DeletesAt.IsZero():
+		return fmt.Errorf("%w: sub %s is about to be deleted, and cannot be asked whether to stay", account.ErrDenied, o.User.ID)
 	case factor.Has(o.Factors):
 		return fmt.Errorf("%w: sub %s has a second factor, which this grant cannot prove", account.ErrDenied, o.User.ID)
 	case e.Config.SecondFactor || claims.Level(c.Metadata.RequiredACR) > claims.Level(claims.ACR(o.AMR)):

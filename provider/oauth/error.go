@@ -35,6 +35,7 @@ const InvalidTarget Code = "invalid_target"
 const (
 	LoginRequired            Code = "login_required"
 	ConsentRequired          Code = "consent_required"
+	InteractionRequired      Code = "interaction_required"
 	InvalidRequestObject     Code = "invalid_request_object"
 	InvalidRequestURI        Code = "invalid_request_uri"
 	RegistrationNotSupported Code = "registration_not_supported"
