@@ -41,6 +41,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 )
 
@@ -124,7 +125,7 @@ func allPages() []Page {
 		StillSignedIn{},
 		CheckSession{},
 		Home{},
-	}, append(linkPages(), accountPages()...)...)
+	}, slices.Concat(linkPages(), accountPages(), devPages())...)
 }
 
 // view is what layout.html is executed with.

@@ -38,6 +38,9 @@ func setHeaders(h http.Header, page Page, lang string) {
 // frames returns the directive for the frames of a page that has any, after a
 // semicolon, or "".
 func frames(page Page) string {
+	if _, ok := page.(DevMail); ok {
+		return "; frame-src 'self'"
+	}
 	p, ok := page.(SigningOut)
 	if !ok || len(p.FrameURIs) == 0 {
 		return ""

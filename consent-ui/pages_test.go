@@ -40,6 +40,11 @@ func examples() map[string]Page {
 	named.Client = Client{Name: "Acme Notes"}
 	withLogo.Client = Client{Name: "Acme Notes", LogoURI: "/logo/acme"}
 	person := Person{Name: "Ada Lovelace", Identifier: "ada@example.com"}
+	devMail := DevMail{
+		ID: "ID1", From: "Gatelodge <login@localhost>", To: "ada@example.com", Subject: "Sign in to Gatelodge",
+		Text: "Hello,\n\nhttps://id.example/link?token=t0ken\n", Links: []string{"https://id.example/link?token=t0ken"},
+		Code: "ABCD-2345", At: time.Date(2026, 11, 24, 8, 30, 0, 0, time.UTC),
+	}
 	asked := &Passkey{Options: `{"challenge":"AAAA","rpId":"id.example","allowCredentials":[]}`}
 	all := map[string]Page{
 		"login_empty":       Login{},
@@ -152,7 +157,11 @@ func examples() map[string]Page {
 			Client: acme, Action: redirect,
 			Parameters: []Parameter{{"code", "c0de"}, {"state", `"><script>`}, {"iss", "https://id.example"}},
 		},
-		"home": Home{},
+		"dev_inbox_empty": DevInbox{},
+		"dev_inbox":       DevInbox{Mails: []DevMail{devMail}},
+		"dev_mail_empty":  DevMail{},
+		"dev_mail":        devMail,
+		"home":            Home{},
 	}
 	maps.Copy(all, linkExamples(step))
 	maps.Copy(all, accountExamples())
@@ -337,6 +346,11 @@ func TestWhatOthersWriteIsEscaped(t *testing.T) {
 		SignedOut{Client: client, ContinueURI: "javascript:alert(1)"},
 		StillSignedIn{Client: client},
 		CheckSession{Cookie: attack},
+		DevInbox{Mails: []DevMail{{ID: attack, To: attack, Subject: attack}}},
+		DevMail{
+			ID: attack, From: attack, To: attack, Subject: attack, Text: attack, Code: attack,
+			Links: []string{"javascript:alert(1)", `https://x.example/">`},
+		},
 	}
 	p := newPages(t)
 	for _, page := range pages {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
+	"github.com/gatelodge/gatelodge/provider/inbox"
 	"github.com/gatelodge/gatelodge/provider/mail"
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -16,6 +17,15 @@ func mailsOf(d Deps, pages *consentui.Pages) *mail.Deliverer {
 	return mail.NewDeliverer(mail.Config{
 		Outbox: d.Store, Sealer: mail.NewSealer(d.Secrets), Pages: pages, Sender: d.Mail, Log: d.Log, Now: d.Now,
 	})
+}
+
+// inbox shows developers the mails that nobody gets, nil if somebody does.
+func (s *shared) inbox() *inbox.Handler {
+	box, ok := s.Mail.(*inbox.Inbox)
+	if !ok || !s.Dev {
+		return nil
+	}
+	return &inbox.Handler{Inbox: box, Deliver: s.mails.Deliver, Pages: s.pages, Now: s.Now}
 }
 
 // sealer seals mails, nil if there is no mail.

@@ -103,7 +103,8 @@ func New(d Deps) (*Provider, error) {
 			FreshFor: d.Config.Accounts.FreshFor, DeletionGrace: d.Config.Accounts.DeletionGrace,
 			Network: p.network, Now: d.Now,
 		},
-		logo: &logo.Handler{Directory: p.directory, Calls: d.Outbound},
+		logo:  &logo.Handler{Directory: p.directory, Calls: d.Outbound},
+		inbox: p.inbox(),
 	}
 	if e.discovery, err = discovery.New(p.metadata(e), d.Keys); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/authorize"
 	"github.com/gatelodge/gatelodge/provider/discovery"
+	"github.com/gatelodge/gatelodge/provider/inbox"
 	"github.com/gatelodge/gatelodge/provider/logo"
 	"github.com/gatelodge/gatelodge/provider/logout"
 	"github.com/gatelodge/gatelodge/provider/myaccount"
@@ -28,6 +29,7 @@ type endpoints struct {
 	logout    *logout.Handler
 	account   *myaccount.Handler
 	logo      *logo.Handler
+	inbox     *inbox.Handler // nil outside of development
 }
 
 // routes is the map of the product.
@@ -66,6 +68,10 @@ func routes(d Deps, pages *consentui.Pages, e endpoints) http.Handler {
 	r.Get("/static/*", pages.Static().ServeHTTP)
 	r.Get(consentui.ThemePath+"*", pages.ServeTheme)
 	r.With(web.OwnForms(d.Config.Issuer, web.OAuthJSON)).Post(consentui.LanguagePath, web.Handle(web.OAuthJSON, chooseLanguage(d, pages)))
+	// Developers only: GET /dev/mail and below
+	if e.inbox != nil {
+		e.inbox.Routes(r)
+	}
 	r.Get("/", web.Handle(web.OAuthJSON, func(w http.ResponseWriter, r *http.Request) error {
 		return pages.Render(w, r, http.StatusOK, consentui.Home{})
 	}))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/config"
 	"github.com/gatelodge/gatelodge/internal/seed"
 )
@@ -23,10 +24,18 @@ func (devCmd) Run(ctx context.Context, env *environment) error {
 		if _, err := applier.Apply(ctx, seed.Demo()); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(env.stdout, banner, p.config.Issuer, p.config.Issuer)
+		_, err := fmt.Fprintf(env.stdout, banner, p.config.Issuer, p.config.Issuer, whereMails(p.config))
 		return err
 	})
 	return errors.Join(err, p.close())
+}
+
+// whereMails says where mails go.
+func whereMails(c *config.Config) string {
+	if c.Mail.URL != "" {
+		return "are sent, since mail.url is set"
+	}
+	return c.Issuer + consentui.DevMailPath
 }
 
 const banner = `
@@ -35,6 +44,7 @@ const banner = `
 
   Issuer     %s
   Discovery  %s/.well-known/openid-configuration
+  Mails      %s
 
   Person     alex, or alex@example.com     password gatelodge-demo
   Clients    sample-app   secret sample-app-demo-secret-not-for-production
