@@ -228,8 +228,10 @@ type SignOut struct {
 	Request string
 	// ContinueURI is the post_logout_redirect_uri, "" if the person stays here.
 	ContinueURI string
-	// People are those who will be signed out.
+	// People are those who will be signed out, and Apps the applications in which they
+	// are signed in.
 	People []Person
+	Apps   []Client
 	// UILocales are the languages that the application asked for.
 	UILocales string
 }

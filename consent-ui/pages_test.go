@@ -100,7 +100,7 @@ func examples() map[string]Page {
 		"sign_out_empty":        SignOut{},
 		"sign_out": SignOut{
 			Client: acme, Request: "sealed", ContinueURI: redirect,
-			People: []Person{person, {Identifier: "grace@example.com"}},
+			People: []Person{person, {Identifier: "grace@example.com"}}, Apps: []Client{acme, {Name: "Acme Mail"}},
 		},
 		"signing_out_empty": SigningOut{},
 		"signing_out": SigningOut{

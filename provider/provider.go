@@ -38,6 +38,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/session"
 	"github.com/gatelodge/gatelodge/provider/token"
 	"github.com/gatelodge/gatelodge/provider/userinfo"
+	"github.com/gatelodge/gatelodge/provider/wellknown"
 	"github.com/gatelodge/gatelodge/storage"
 )
 
@@ -103,8 +104,9 @@ func New(d Deps) (*Provider, error) {
 			FreshFor: d.Config.Accounts.FreshFor, DeletionGrace: d.Config.Accounts.DeletionGrace,
 			Network: p.network, Now: d.Now,
 		},
-		logo:  &logo.Handler{Directory: p.directory, Calls: d.Outbound},
-		inbox: p.inbox(),
+		logo:      &logo.Handler{Directory: p.directory, Calls: d.Outbound},
+		inbox:     p.inbox(),
+		wellknown: &wellknown.Handler{Issuer: p.issuer, SecurityContact: d.Config.SecurityContact, Now: d.Now},
 	}
 	if e.discovery, err = discovery.New(p.metadata(e), d.Keys); err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/register"
 	"github.com/gatelodge/gatelodge/provider/token"
 	"github.com/gatelodge/gatelodge/provider/userinfo"
+	"github.com/gatelodge/gatelodge/provider/wellknown"
 )
 
 // endpoints are the families of endpoints, a package each.
@@ -30,6 +31,7 @@ type endpoints struct {
 	account   *myaccount.Handler
 	logo      *logo.Handler
 	inbox     *inbox.Handler // nil outside of development
+	wellknown *wellknown.Handler
 }
 
 // routes is the map of the product.
@@ -41,6 +43,8 @@ func routes(d Deps, pages *consentui.Pages, e endpoints) http.Handler {
 	//   GET /.well-known/openid-configuration, /.well-known/oauth-authorization-server
 	//   GET /.well-known/jwks.json
 	e.discovery.Routes(r)
+	//   GET /.well-known/change-password, /passkey-endpoints, /security.txt
+	e.wellknown.Routes(r)
 
 	// The back channel: clients and APIs call it themselves, no cookies.
 	//   POST /token, /introspect, /revoke      GET, POST /userinfo

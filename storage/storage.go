@@ -76,6 +76,9 @@ type Store interface {
 	// FindSessionClient finds a session's client by the sid in its ID tokens,
 	// and the session, which may have ended or expired.
 	FindSessionClient(ctx context.Context, sid string) (SessionClient, Session, error)
+	// ListSessionClients returns the clients of the sessions, each once, in the order
+	// of their ids.
+	ListSessionClients(ctx context.Context, sessions []string) ([]Client, error)
 	// TakeLogoutNotices hands out up to limit notices whose time has come, each
 	// to one caller only until the lease ends, in which time it is to be deleted
 	// or postponed. It also returns when the next one after these is due, zero

@@ -17,6 +17,7 @@ import (
 func (c *Config) check(mode Mode) {
 	if mode != Admin {
 		c.checkIssuer()
+		c.checkSecurityContact()
 		c.require(c.Secret != "", "secret", "is missing, set %s to at least %d random bytes,"+
 			" such as the output of: openssl rand -base64 32", variable("secret"), secret.MinLength)
 	}
@@ -55,6 +56,14 @@ func (c *Config) checkIssuer() {
 		c.require(isLoopback(u.Hostname()), "issuer",
 			"must be https, http is for localhost only, is %q", c.Issuer)
 	}
+}
+
+// checkSecurityContact is RFC 9116 §2.5.3.
+func (c *Config) checkSecurityContact() {
+	u, err := url.Parse(c.SecurityContact)
+	uri := err == nil && slices.Contains([]string{"mailto", "https", "tel"}, u.Scheme) && !strings.ContainsAny(c.SecurityContact, " \r\n")
+	c.require(c.SecurityContact == "" || uri, "security_contact",
+		"must be a URI, such as mailto:security@example.com or https://example.com/security, is %q", c.SecurityContact)
 }
 
 func isLoopback(host string) bool {

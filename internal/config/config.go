@@ -21,6 +21,8 @@ import (
 type Config struct {
 	// Issuer is the URL that the provider is known by, its iss.
 	Issuer string `yaml:"issuer"`
+	// SecurityContact is the URI at which to tell of a security problem.
+	SecurityContact string `yaml:"security_contact"`
 	// Secret is what all keys are derived from that protect what is stored and
 	// what is sent out; PreviousSecrets are still recognised.
 	Secret          Secret       `yaml:"secret"`

@@ -9,6 +9,7 @@ import (
 	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/account"
 	"github.com/gatelodge/gatelodge/provider/client"
+	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/storage"
 )
 
@@ -33,8 +34,16 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request, f *flow) error {
 		Client: client.Page(f.client), ContinueURI: f.redirectURI,
 		Request: h.Cookies.Seal(w, r, h.Pending, plain), UILocales: f.form.Get("ui_locales"),
 	}
+	sessions := make([]string, 0, len(f.people))
 	for _, p := range f.people {
-		page.People = append(page.People, account.Page(&p.User))
+		page.People, sessions = append(page.People, account.Page(&p.User)), append(sessions, p.Session.ID)
+	}
+	apps, err := h.Store.ListSessionClients(r.Context(), sessions)
+	if err != nil {
+		return oauth.Unavailable(err)
+	}
+	for _, app := range apps {
+		page.Apps = append(page.Apps, client.Page(&app))
 	}
 	return h.Pages.Render(w, r, http.StatusOK, page)
 }

@@ -113,7 +113,7 @@ func TestRoundTrips(t *testing.T) {
 	token := signIn(t, p, browser, "alex").Get("id_token")
 	trips.Reset()
 	res := endSession(t, p, browser)
-	if n := trips.Count(); n > 1 {
+	if n := trips.Count(); n > 2 { // the applications of the sessions are read when these are known
 		t.Errorf("the page that asks takes %d round trips", n)
 	}
 	wantAsked(t, res)

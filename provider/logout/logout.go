@@ -32,6 +32,7 @@ import (
 type Store interface {
 	EndSessions(ctx context.Context, ids []string, at time.Time) ([]storage.SignedOut, error)
 	FindSessionClient(ctx context.Context, sid string) (storage.SessionClient, storage.Session, error)
+	ListSessionClients(ctx context.Context, sessions []string) ([]storage.Client, error)
 }
 
 // Handler serves the endpoints and their pages.

@@ -58,6 +58,14 @@ func endSessions(b *pgx.Batch, sessions, condition string, args pgx.NamedArgs) {
 		ON CONFLICT (id) DO NOTHING`, args)
 }
 
+// ListSessionClients implements [storage.Store].
+func (db *DB) ListSessionClients(ctx context.Context, sessions []string) ([]storage.Client, error) {
+	all, err := list(ctx, db, clientFields, `SELECT `+clientColumns+` FROM clients c
+		WHERE c.id IN (SELECT client_id FROM session_clients WHERE session_id = ANY ($1::text[]))
+		ORDER BY c.id`, sessions)
+	return all, doing("list the clients of sessions", err)
+}
+
 // FindSessionClient implements [storage.Store].
 func (db *DB) FindSessionClient(ctx context.Context, sid string) (storage.SessionClient, storage.Session, error) {
 	var c storage.SessionClient

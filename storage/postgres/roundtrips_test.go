@@ -125,6 +125,7 @@ func TestEachVerbIsOneRoundTrip(t *testing.T) {
 			_, _, err := db.TakeLogoutNotices(ctx, now, now.Add(time.Minute), 10)
 			return err
 		}},
+		{"ListSessionClients", func() error { _, err := db.ListSessionClients(ctx, []string{"session"}); return err }},
 		{"FindSessionClient", func() error { _, _, err := db.FindSessionClient(ctx, "sid of client"); return err }},
 		{"AddInitialAccessToken", func() error {
 			return db.AddInitialAccessToken(ctx, storage.InitialAccessToken{

@@ -89,6 +89,21 @@ func endSessionsOf(t *tx, userID, keep string, at time.Time) error {
 	return nil
 }
 
+// ListSessionClients implements [storage.Store].
+func (db *DB) ListSessionClients(ctx context.Context, sessions []string) ([]storage.Client, error) {
+	var all []storage.Client
+	err := db.list(ctx, `SELECT `+clientColumns+` FROM clients
+		WHERE id IN (SELECT client_id FROM session_clients WHERE session_id IN (SELECT value FROM json_each(?)))
+		ORDER BY id`, []any{list(sessions)}, func() []any {
+		all = append(all, storage.Client{})
+		return clientFields(&all[len(all)-1])
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the clients of sessions: %w", err)
+	}
+	return all, nil
+}
+
 // FindSessionClient implements [storage.Store].
 func (db *DB) FindSessionClient(ctx context.Context, sid string) (storage.SessionClient, storage.Session, error) {
 	var c storage.SessionClient

@@ -22,6 +22,7 @@ func logout() tests {
 		"DeletedUserIsToldToTheClients":               testDeletedUserIsTold,
 		"SessionClientStaysAsItIs":                    testSessionClientStays,
 		"SessionClientIsFoundByItsSID":                testFindSessionClient,
+		"ClientsOfSessionsAreListedOnce":              testListSessionClients,
 		"SessionClientWithTheSameKeyIsRepeated":       testSessionClientAgain,
 		"NoticeIsTakenOnceUntilItsLeaseEnds":          testTakeNotices,
 		"ParallelNodesDoNotTakeANoticeTwice":          testParallelTakers,
@@ -310,6 +311,34 @@ func testSessionClientStays(t *testing.T, s *suite) {
 	got, _, err := s.FindSessionClient(t.Context(), "sid")
 	ok(t, err)
 	equal(t, got, *newSessionClient(session, s.client, "sid"))
+}
+
+func testListSessionClients(t *testing.T, s *suite) {
+	first, second, third := s.session(t), s.session(t), s.session(t)
+	other := s.logoutClient(t, "other", true, false)
+	s.join(t, first, s.client, "a")
+	s.join(t, first, other, "b")
+	s.join(t, second, other, "c")
+	for _, test := range []struct {
+		of   []*storage.Session
+		want []string
+	}{
+		{nil, nil},
+		{[]*storage.Session{second}, []string{"other"}},
+		{[]*storage.Session{first, second}, []string{s.client.ID, "other"}},
+		{[]*storage.Session{third}, nil},
+	} {
+		var ids, got []string
+		for _, session := range test.of {
+			ids = append(ids, session.ID)
+		}
+		clients, err := s.ListSessionClients(t.Context(), ids)
+		ok(t, err)
+		for _, c := range clients {
+			got = append(got, c.ID)
+		}
+		equal(t, got, test.want)
+	}
 }
 
 // Also of a session that has ended or expired: an ID token is a hint to a logout
