@@ -1,6 +1,7 @@
 package myaccount_test
 
 import (
+	"encoding/base64"
 	"html"
 	"net/http"
 	"net/url"
@@ -134,3 +135,5 @@ func addBo(t *testing.T, p *providertest.Provider) {
 		t.Fatal(err)
 	}
 }
+
+func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

@@ -233,7 +233,7 @@ func (h *Handler) apply(r *http.Request, w storage.Write) error {
 	case err != nil:
 		return oauth.Unavailable(err)
 	}
-	if w.Change != nil {
+	if c := w.Change; c != nil && (c.PasswordHash != nil || c.EndSessions != nil || c.DeletesAt != nil) {
 		h.Logouts.Kick()
 	}
 	return nil
