@@ -90,48 +90,63 @@ const (
 func (h *Handler) Routes(r chi.Router) {
 	r.Group(func(r chi.Router) {
 		r.Use(web.OwnForms(h.Issuer, h.page))
-		for path, show := range map[string]view{
-			pathOverview:    {show: h.overview},
-			pathProfile:     {show: h.profile},
-			pathPassword:    {show: h.password},
-			pathSessions:    {show: h.sessions},
-			pathApps:        {show: h.apps},
-			pathActivity:    {show: h.activity},
-			pathPreferences: {show: h.preferences},
-			pathData:        {show: h.data, fresh: true},
-			pathDelete:      {show: h.deletion, fresh: true},
-			pathSwitch:      {show: h.switchAccount},
-			pathEmail:       {show: h.email, fresh: true},
-			pathSecurity:    {show: h.security, fresh: true},
-			pathPasskey:     {show: h.passkey, fresh: true},
-			pathApp:         {show: h.app, fresh: true},
-		} {
+		views := h.views()
+		for path, show := range views {
 			r.Get(path, web.Handle(h.page, h.view(show)))
 		}
-		for path, c := range map[string]change{
-			pathProfile:                {page: pathProfile, act: h.changeProfile, again: h.profileAgain},
-			pathPassword:               {page: pathPassword, act: h.changePassword, again: h.passwordAgain},
-			pathPassword + "/remove":   {page: pathPassword, fresh: true, act: h.removePassword, again: h.passwordAgain},
-			pathEmail:                  {page: pathEmail, fresh: true, act: h.changeEmail, again: h.emailAgain},
-			pathEmail + "/verify":      {page: pathEmail, fresh: true, act: h.verifyEmail, again: h.emailAgain},
-			pathEmail + "/again":       {page: pathEmail, fresh: true, act: h.mailAgain, again: h.waitAgain},
-			pathEmail + "/code":        {page: pathEmail, act: h.typeCode, again: h.waitAgain},
-			pathSecurity + "/passkeys": {page: pathSecurity, fresh: true, act: h.addPasskey, again: h.securityAgain},
-			pathPasskey:                {page: pathPasskey, of: "passkey", fresh: true, act: h.renamePasskey, again: h.passkeyAgain},
-			pathPasskey + "/remove":    {page: pathSecurity, fresh: true, act: h.removePasskey, again: h.securityAgain},
-			pathApp:                    {page: pathApp, fresh: true, act: h.addApp, again: h.appAgain},
-			pathApp + "/remove":        {page: pathSecurity, fresh: true, act: h.removeApp, again: h.securityAgain},
-			pathSecurity + "/codes":    {page: pathSecurity, fresh: true, act: h.newCodes, again: h.securityAgain},
-			pathSessions + "/end":      {page: pathSessions, act: h.endSession},
-			pathSessions + "/others":   {page: pathSessions, act: h.endOtherSessions},
-			pathApps + "/disconnect":   {page: pathApps, act: h.disconnect},
-			pathPreferences:            {page: pathPreferences, act: h.changePreferences, again: h.preferencesAgain},
-			pathData + "/download":     {page: pathData, fresh: true, act: h.download, again: h.dataAgain},
-			pathDelete:                 {page: pathDelete, fresh: true, act: h.delete, again: h.deletionAgain},
-		} {
+		for path, c := range h.changes() {
 			r.Post(path, web.Handle(h.page, h.change(c)))
+			if _, shown := views[path]; !shown {
+				// Whoever comes back to the address alone finds the page of its form.
+				r.Get(path, func(w http.ResponseWriter, _ *http.Request) { web.SeeOther(w, h.Issuer+c.page) })
+			}
 		}
 	})
+}
+
+// views are the pages by their addresses.
+func (h *Handler) views() map[string]view {
+	return map[string]view{
+		pathOverview:    {show: h.overview},
+		pathProfile:     {show: h.profile},
+		pathPassword:    {show: h.password},
+		pathSessions:    {show: h.sessions},
+		pathApps:        {show: h.apps},
+		pathActivity:    {show: h.activity},
+		pathPreferences: {show: h.preferences},
+		pathData:        {show: h.data, fresh: true},
+		pathDelete:      {show: h.deletion, fresh: true},
+		pathSwitch:      {show: h.switchAccount},
+		pathEmail:       {show: h.email, fresh: true},
+		pathSecurity:    {show: h.security, fresh: true},
+		pathPasskey:     {show: h.passkey, fresh: true},
+		pathApp:         {show: h.app, fresh: true},
+	}
+}
+
+// changes are what the forms do, by where they are sent.
+func (h *Handler) changes() map[string]change {
+	return map[string]change{
+		pathProfile:                {page: pathProfile, act: h.changeProfile, again: h.profileAgain},
+		pathPassword:               {page: pathPassword, act: h.changePassword, again: h.passwordAgain},
+		pathPassword + "/remove":   {page: pathPassword, fresh: true, act: h.removePassword, again: h.passwordAgain},
+		pathEmail:                  {page: pathEmail, fresh: true, act: h.changeEmail, again: h.emailAgain},
+		pathEmail + "/verify":      {page: pathEmail, fresh: true, act: h.verifyEmail, again: h.emailAgain},
+		pathEmail + "/again":       {page: pathEmail, fresh: true, act: h.mailAgain, again: h.waitAgain},
+		pathEmail + "/code":        {page: pathEmail, act: h.typeCode, again: h.waitAgain},
+		pathSecurity + "/passkeys": {page: pathSecurity, fresh: true, act: h.addPasskey, again: h.securityAgain},
+		pathPasskey:                {page: pathPasskey, of: "passkey", fresh: true, act: h.renamePasskey, again: h.passkeyAgain},
+		pathPasskey + "/remove":    {page: pathSecurity, fresh: true, act: h.removePasskey, again: h.securityAgain},
+		pathApp:                    {page: pathApp, fresh: true, act: h.addApp, again: h.appAgain},
+		pathApp + "/remove":        {page: pathSecurity, fresh: true, act: h.removeApp, again: h.securityAgain},
+		pathSecurity + "/codes":    {page: pathSecurity, fresh: true, act: h.newCodes, again: h.securityAgain},
+		pathSessions + "/end":      {page: pathSessions, act: h.endSession},
+		pathSessions + "/others":   {page: pathSessions, act: h.endOtherSessions},
+		pathApps + "/disconnect":   {page: pathApps, act: h.disconnect},
+		pathPreferences:            {page: pathPreferences, act: h.changePreferences, again: h.preferencesAgain},
+		pathData + "/download":     {page: pathData, fresh: true, act: h.download, again: h.dataAgain},
+		pathDelete:                 {page: pathDelete, fresh: true, act: h.delete, again: h.deletionAgain},
+	}
 }
 
 // page shows an error to the person.
