@@ -1,8 +1,11 @@
 package myaccount_test
 
 import (
+	"bytes"
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -178,6 +181,12 @@ func TestFormsAreOfWhomTheyWereShownTo(t *testing.T) {
 		bo, err := p.Store.FindUser(t.Context(), "bo")
 		if err != nil || bo.Claims.Name != "Bo Other" {
 			t.Errorf("Bo is %q: %v", bo.Claims.Name, err)
+		}
+		// Signing out is for one of them as well.
+		out := regexp.MustCompile(`href="(/end_session\?logout_hint=[^"]+)"`).FindStringSubmatch(page.Body)
+		asked := p.Get(t, browser, html.UnescapeString(out[1]))
+		if !strings.Contains(asked.Body, "Alex Changed") || strings.Contains(asked.Body, "Bo Other") {
+			t.Errorf("who is asked to sign out: %s", asked.Body)
 		}
 		// Of somebody who is not signed in here there is nothing to change.
 		for _, account := range []string{"", "nobody", "bo\x00", strings.Repeat("a", 5000)} {
@@ -404,4 +413,31 @@ func TestDoubleSubmitIsOneChange(t *testing.T) {
 		}
 		wantPage(t, p.Get(t, browser, "/account"), http.StatusOK, "1 passkey")
 	})
+}
+
+// A change is in the log by its name and whose it was, and nothing of what was entered.
+func TestChangesAreLoggedWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	p := providertest.New(t, providertest.Options{Log: &log})
+	browser := signedIn(t, p)
+	page := p.Get(t, browser, "/account/security/app")
+	app := providertest.AppOf(t, page)
+	carried, code := value(t, page, "carried"), app.Code(p.Clock.Now())
+	added := p.Post(t, browser, "/account/security/app", mine("carried", carried, "code", code))
+	const chosen = "a wholly new passphrase"
+	p.Post(t, browser, "/account/password", mine("current", providertest.Password, "password", chosen))
+	session := token(t, p, browser)
+	p.Close() // whose last line is written after the answer
+	lines := log.String()
+	for _, line := range []string{`"event":"totp added"`, `"event":"password changed"`, `"sub":"` + providertest.UserID + `"`} {
+		if !strings.Contains(lines, line) {
+			t.Errorf("the log does not say %s", line)
+		}
+	}
+	for _, secret := range []string{providertest.Password, chosen, carried, `"` + code, added.RecoveryCodes()[0], session, providertest.Username} {
+		if strings.Contains(lines, secret) {
+			t.Errorf("the log has %q", secret)
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
@@ -232,6 +233,9 @@ func (h *Handler) apply(r *http.Request, w storage.Write) error {
 		return refusal{consentui.ProblemPasskey}
 	case err != nil:
 		return oauth.Unavailable(err)
+	}
+	if len(w.Activity) > 0 {
+		web.EventOf(r.Context()).Note = strings.ReplaceAll(w.Activity[0].Event, "_", " ")
 	}
 	if c := w.Change; c != nil && (c.PasswordHash != nil || c.EndSessions != nil || c.DeletesAt != nil) {
 		h.Logouts.Kick()
