@@ -147,32 +147,37 @@ type Found struct {
 // Find finds a link by its token, and does not use it. It fails with ErrLink.
 func (l *Links) Find(ctx context.Context, token string) (Found, error) {
 	link, user, err := l.Store.FindLink(ctx, storage.HashOf(token), l.Now())
-	return l.found(link, user, err)
+	if err != nil {
+		return Found{}, notFound(err)
+	}
+	return l.open(link, user)
 }
 
 // Type finds a link by the id that [Links.Send] returned and its code. It fails with
-// ErrCode, and with ErrLink after five codes that were wrong.
+// ErrCode, and with ErrLink after five codes that were wrong. A link that nobody gets
+// has a code that is never right: what else is wrong with it comes after that.
 func (l *Links) Type(ctx context.Context, id, code string) (Found, error) {
 	link, user, err := l.Store.CountLinkAttempt(ctx, id, l.Now())
-	found, err := l.found(link, user, err)
 	switch {
 	case err != nil:
-		return Found{}, err
+		return Found{}, notFound(err)
 	case link.Attempts > codeAttempts:
 		return Found{}, fmt.Errorf("%w: too many codes were typed", ErrLink)
 	case !l.Codes.Verify(link.CodeHash[:], []byte(link.ID), []byte(plainCode(code))):
 		return Found{}, ErrCode
 	}
-	return found, nil
+	return l.open(link, user)
 }
 
-func (l *Links) found(link storage.Link, user *storage.User, err error) (Found, error) {
+// notFound is ErrLink where storage has no link, and an outage stays one.
+func notFound(err error) error {
 	if errors.Is(err, storage.ErrNotFound) {
-		return Found{}, ErrLink
+		return ErrLink
 	}
-	if err != nil {
-		return Found{}, fmt.Errorf("find the link: %w", err)
-	}
+	return fmt.Errorf("find the link: %w", err)
+}
+
+func (l *Links) open(link storage.Link, user *storage.User) (Found, error) {
 	plain, err := l.Data.Open(link.SealedData, []byte(link.ID))
 	if err != nil {
 		return Found{}, fmt.Errorf("%w: %w", ErrLink, err)
