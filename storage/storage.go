@@ -360,6 +360,9 @@ type Verified struct {
 	// UpdatedAt, unless it is zero, has to be the user's still: a change is of what
 	// was read, and takes back none that was made meanwhile.
 	UpdatedAt time.Time
+	// Passkeys, unless it is 0, is how many the user has to have still: of several
+	// ways to sign in that are taken away at once, not all go.
+	Passkeys int
 }
 
 // GraceFrom is since when the token may have been used to be rotated once more:

@@ -98,7 +98,9 @@ func (h *Handler) removePassword(w http.ResponseWriter, r *http.Request, v *visi
 	if len(factors.Passkeys) == 0 {
 		return refusal{consentui.ProblemOnlyWay}
 	}
-	return h.storePassword(w, r, v, h.write(r, v, account.PasswordChanged, ""), "", consentui.DonePasswordRemoved)
+	write := h.write(r, v, account.PasswordChanged, "")
+	write.Verified.Passkeys = len(factors.Passkeys)
+	return h.storePassword(w, r, v, write, "", consentui.DonePasswordRemoved)
 }
 
 // storePassword stores the hash, "" for none, and ends all that came of the password

@@ -134,6 +134,7 @@ func (h *Handler) removePasskey(w http.ResponseWriter, r *http.Request, v *visit
 		return refusal{consentui.ProblemOnlyWay}
 	}
 	write := h.write(r, v, "", "")
+	write.Verified.Passkeys = len(v.factors.Passkeys)
 	if err := h.Factors.RemovePasskey(&write, h.owner(r, v), found.ID); err != nil {
 		return h.denied(err)
 	}

@@ -58,6 +58,8 @@ const (
 
 	stillAsRead = ` AND updated_at = @verified_updated::timestamptz`
 
+	stillThatMany = ` AND (SELECT count(*) FROM passkeys WHERE user_id = @verified_user::text) = @verified_passkeys::bigint`
+
 	stillSignedIn = `SELECT FROM sessions WHERE id = @verified_session::text AND ended_at IS NULL`
 
 	// provable: the session to be written is a new one, or lives and is the user's.
@@ -146,6 +148,9 @@ func (w *writing) verify() string {
 	if !v.UpdatedAt.IsZero() {
 		stillVerified += stillAsRead
 	}
+	if v.Passkeys > 0 {
+		stillVerified += stillThatMany
+	}
 	if v.SessionID == "" {
 		w.mark(storage.ErrSpent, stillVerified+` FOR KEY SHARE`)
 		return stillVerified
@@ -230,6 +235,7 @@ func guardArgs(w storage.Write) pgx.NamedArgs {
 	if v := w.Verified; v != nil {
 		args["verified_user"], args["verified_hash"] = v.UserID, v.PasswordHash
 		args["verified_session"], args["verified_updated"] = v.SessionID, instant(v.UpdatedAt)
+		args["verified_passkeys"] = v.Passkeys
 	}
 	if l := w.UseLink; l != nil {
 		args["link"] = hash(l.Hash)

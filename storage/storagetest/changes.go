@@ -30,6 +30,7 @@ func changes() tests {
 		"UserIsDeletedWhenItIsTime":                       testDeletionIsDue,
 		"ChangeEndsTheOwnSessionsThatItNames":             testChangeEndsSessions,
 		"ChangeIsOfWhatWasRead":                           testChangeIsOfWhatWasRead,
+		"NotAllWaysInGoAtOnce":                            testNotAllWaysInGoAtOnce,
 	}
 }
 

@@ -72,3 +72,31 @@ func testChangeIsOfWhatWasRead(t *testing.T, s *suite) {
 	ok(t, err)
 	equal(t, s.user.Claims.Name, "of what is now")
 }
+
+// Of a person's last two passkeys and the password, taken away at once, one stays.
+func testNotAllWaysInGoAtOnce(t *testing.T, s *suite) {
+	first, second, none := newPasskey(s.user.ID), newPasskey(s.user.ID), ""
+	s.change(t, storage.UserChange{AddPasskey: &first})
+	s.change(t, storage.UserChange{AddPasskey: &second})
+	session := s.session(t)
+	changes := []storage.UserChange{
+		{UserID: s.user.ID, RemovePasskey: first.ID},
+		{UserID: s.user.ID, RemovePasskey: second.ID},
+		{UserID: s.user.ID, PasswordHash: &none, KeepSession: session.ID},
+	}
+	race(t, len(changes), storage.ErrSpent, func(i int) error {
+		verified := s.verifiedIn(session)
+		verified.Passkeys = 2
+		return s.Apply(t.Context(), write(storage.Write{Verified: verified, Change: &changes[i]}))
+	})
+	has, err := s.FindFactors(t.Context(), s.user.ID)
+	ok(t, err)
+	if len(has.Passkeys) == 0 {
+		t.Error("no passkey is left")
+	}
+	u, err := s.FindUser(t.Context(), s.user.ID)
+	ok(t, err)
+	if left := len(has.Passkeys); u.PasswordHash == "" && left != 2 || u.PasswordHash != "" && left != 1 {
+		t.Errorf("%d passkeys are left, and the password is %q", left, u.PasswordHash)
+	}
+}
