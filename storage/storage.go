@@ -357,6 +357,9 @@ type Rotate struct {
 type Verified struct {
 	UserID, PasswordHash string
 	SessionID            string
+	// SessionHash, unless it is zero, has to be the session's still: of two changes
+	// that give it another at once, one does. It is for a write with Change.
+	SessionHash Hash
 	// UpdatedAt, unless it is zero, has to be the user's still: a change is of what
 	// was read, and takes back none that was made meanwhile.
 	UpdatedAt time.Time

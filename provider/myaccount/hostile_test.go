@@ -441,3 +441,28 @@ func TestChangesAreLoggedWithoutSecrets(t *testing.T) {
 		}
 	}
 }
+
+// Of changes at once, each of which gives the session another token, none leaves the
+// browser with one that is worth nothing.
+func TestParallelChangesSignNobodyOut(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
+		browser := signedIn(t, p)
+		p.AddApp(t, providertest.UserID)
+		made := 0
+		for _, res := range providertest.Parallel(8, func(int) providertest.Response {
+			return p.Post(t, browser, "/account/security/codes", mine())
+		}) {
+			if len(res.RecoveryCodes()) == 10 {
+				made++
+			} else {
+				wantDoor(t, p, res, "/account/security")
+			}
+		}
+		if made != 1 {
+			t.Errorf("codes were made %d times", made)
+		}
+		wantPage(t, p.Get(t, browser, "/account"), http.StatusOK, "Alex Sample")
+	})
+}

@@ -210,7 +210,7 @@ func (h *Handler) write(r *http.Request, v *visit, event account.Event, clientID
 // is worth nothing after it.
 func (v *visit) rotate(w *storage.Write) session.Token {
 	token, s := session.NewToken(), v.who.Session
-	s.Hash = token.Hash()
+	w.Verified.SessionHash, s.Hash = s.Hash, token.Hash()
 	w.Session = &s
 	return token
 }

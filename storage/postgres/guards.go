@@ -62,6 +62,8 @@ const (
 
 	stillSignedIn = `SELECT FROM sessions WHERE id = @verified_session::text AND ended_at IS NULL`
 
+	stillThatToken = ` AND hash = @verified_session_hash::bytea`
+
 	// provable: the session to be written is a new one, or lives and is the user's.
 	provable = `NOT EXISTS (SELECT FROM sessions p WHERE p.id = @session::text
 		AND (p.ended_at IS NOT NULL OR p.user_id <> @session_user::text))`
@@ -161,6 +163,10 @@ func (w *writing) verify() string {
 		// each other.
 		lock = ` FOR UPDATE`
 	}
+	stillSignedIn := stillSignedIn
+	if v.SessionHash != (storage.Hash{}) {
+		stillSignedIn += stillThatToken
+	}
 	// Two lookups, the user's first, and no join, which takes longer to plan.
 	w.mark(storage.ErrSpent, `WITH verified AS (`+stillVerified+` FOR KEY SHARE) `+
 		stillSignedIn+` AND EXISTS (SELECT FROM verified)`+lock)
@@ -235,7 +241,7 @@ func guardArgs(w storage.Write) pgx.NamedArgs {
 	if v := w.Verified; v != nil {
 		args["verified_user"], args["verified_hash"] = v.UserID, v.PasswordHash
 		args["verified_session"], args["verified_updated"] = v.SessionID, instant(v.UpdatedAt)
-		args["verified_passkeys"] = v.Passkeys
+		args["verified_passkeys"], args["verified_session_hash"] = v.Passkeys, hash(v.SessionHash)
 	}
 	if l := w.UseLink; l != nil {
 		args["link"] = hash(l.Hash)

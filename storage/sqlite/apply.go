@@ -83,10 +83,11 @@ func stillVerified(t *tx, w storage.Write) error {
 	var one int
 	found, err := t.find(`
 		SELECT 1 FROM users WHERE id = ?1 AND password_hash = ?2 AND disabled_at IS NULL AND (
-			?3 = '' OR EXISTS (SELECT 1 FROM sessions WHERE id = ?3 AND ended_at IS NULL))
+			?3 = '' OR EXISTS (SELECT 1 FROM sessions WHERE id = ?3 AND ended_at IS NULL
+				AND hash = coalesce(?6, hash)))
 			AND updated_at = coalesce(?4, updated_at)
 			AND (?5 = 0 OR ?5 = (SELECT count(*) FROM passkeys WHERE user_id = ?1))`,
-		[]any{v.UserID, v.PasswordHash, v.SessionID, micros(v.UpdatedAt), v.Passkeys}, []any{&one})
+		[]any{v.UserID, v.PasswordHash, v.SessionID, micros(v.UpdatedAt), v.Passkeys, hash(v.SessionHash)}, []any{&one})
 	if err == nil && !found {
 		err = storage.ErrSpent
 	}

@@ -31,6 +31,7 @@ func changes() tests {
 		"ChangeEndsTheOwnSessionsThatItNames":             testChangeEndsSessions,
 		"ChangeIsOfWhatWasRead":                           testChangeIsOfWhatWasRead,
 		"NotAllWaysInGoAtOnce":                            testNotAllWaysInGoAtOnce,
+		"SessionGetsOneTokenAtATime":                      testOneTokenAtATime,
 	}
 }
 

@@ -100,3 +100,30 @@ func testNotAllWaysInGoAtOnce(t *testing.T, s *suite) {
 		t.Errorf("%d passkeys are left, and the password is %q", left, u.PasswordHash)
 	}
 }
+
+// Of writes that give a session another token at once, one does.
+func testOneTokenAtATime(t *testing.T, s *suite) {
+	session := s.session(t)
+	rotations := make([]storage.Write, 8)
+	for i := range rotations {
+		anew, verified := *session, s.verifiedIn(session)
+		anew.Hash, verified.SessionHash = newSession(s.user.ID).Hash, session.Hash
+		rotations[i] = write(storage.Write{
+			Verified: verified, Session: &anew, Change: &storage.UserChange{UserID: s.user.ID, RecoveryCodes: []storage.Hash{}},
+		})
+	}
+	var admitted storage.Hash
+	n := race(t, len(rotations), storage.ErrSpent, func(i int) error {
+		err := s.Apply(t.Context(), rotations[i])
+		if err == nil {
+			admitted = rotations[i].Session.Hash
+			err = s.Apply(t.Context(), rotations[i]) // a lost answer is retried
+		}
+		return err
+	})
+	if n != 1 {
+		t.Errorf("%d tokens were given, want 1", n)
+	}
+	equal(t, s.signedIn(t, admitted).Session.ID, session.ID)
+	s.isSignedIn(t, session, false)
+}
