@@ -165,6 +165,16 @@ func TestNothingOfTheFrontChannelIsLogged(t *testing.T) {
 			"request": {sealed}, "name": {"Kim"}, "email": {email}, "password": {known["new password"]},
 		})
 	}
+	p.Post(t, browser, "/link/ask", url.Values{"request": {sealed}, "purpose": {"sign_in"}, "username": {providertest.Username}})
+	mailed := p.Mail(t, providertest.Username)
+	_, known["link"], _ = strings.Cut(providertest.Link(t, mailed), "token=")
+	known["link"], _, _ = strings.Cut(known["link"], "&")
+	known["mailed code"], known["recipient"] = mailed.Code, providertest.Username
+	for _, form := range []url.Values{{"token": {known["link"] + "x"}}, {"token": {known["link"]}}, {"token": {known["link"]}}} {
+		p.Get(t, browser, "/link?"+form.Encode())
+		p.Post(t, browser, "/link", form)
+	}
+	p.Post(t, browser, "/link/code", url.Values{"request": {sealed}, "code": {known["mailed code"]}})
 	for _, token := range []string{known["access token"], known["ID token"]} {
 		p.Get(t, browser, "/end_session?"+url.Values{"id_token_hint": {token}, "state": {known["state"]}}.Encode())
 	}

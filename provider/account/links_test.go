@@ -20,7 +20,9 @@ type recorder struct {
 	asked []string
 }
 
-func (r *recorder) note(format string, args ...any) { r.asked = append(r.asked, fmt.Sprintf(format, args...)) }
+func (r *recorder) note(format string, args ...any) {
+	r.asked = append(r.asked, fmt.Sprintf(format, args...))
+}
 
 // Apply implements [LinkStore].
 func (r *recorder) Apply(ctx context.Context, w storage.Write) error {
@@ -187,8 +189,10 @@ func TestMailsToAnAddressAreLimited(t *testing.T) {
 	t.Parallel()
 	m := newMailing(t)
 	for _, d := range []Draft{
-		{Purpose: ToReset, Entered: "eve"}, {Purpose: ToSignIn, Entered: "eve"},
-		{Purpose: ToSignUp, Entered: "new@example.com"}, {Purpose: ToSignUp, Entered: "eve@example.com"},
+		{Purpose: ToReset, Entered: "eve"},
+		{Purpose: ToSignIn, Entered: "eve"},
+		{Purpose: ToSignUp, Entered: "new@example.com"},
+		{Purpose: ToSignUp, Entered: "eve@example.com"},
 		{Purpose: ToVerifyEmail, UserID: "eve", Entered: "Eve@example.com"},
 	} {
 		_, first := m.send(t, d)
@@ -253,10 +257,10 @@ func (m *mailing) latest(t *testing.T) string {
 	return token
 }
 
-// user reads somebody.
-func (m *mailing) user(t *testing.T, id string) storage.User {
+// eve is Eve as she is stored.
+func (m *mailing) eve(t *testing.T) storage.User {
 	t.Helper()
-	u, err := m.db.FindUser(t.Context(), id)
+	u, err := m.db.FindUser(t.Context(), "eve")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +272,7 @@ func (m *mailing) user(t *testing.T, id string) storage.User {
 func TestEmailChangesWhenTheNewOneIsProved(t *testing.T) {
 	t.Parallel()
 	m := newMailing(t)
-	eve := m.user(t, "eve")
+	eve := m.eve(t)
 	if _, err := m.ChangeEmail(&eve, "Eve <eve@new.example>"); !errors.Is(err, ErrEmail) {
 		t.Errorf("%v, want ErrEmail", err)
 	}
@@ -278,7 +282,7 @@ func TestEmailChangesWhenTheNewOneIsProved(t *testing.T) {
 	}
 	m.send(t, d)
 	token := m.latest(t)
-	if now := m.user(t, "eve"); now.Claims.Email != eve.Claims.Email || !slices.Equal(now.Identifiers, eve.Identifiers) {
+	if now := m.eve(t); now.Claims.Email != eve.Claims.Email || !slices.Equal(now.Identifiers, eve.Identifiers) {
 		t.Errorf("before it is proved: %+v", now)
 	}
 	found, err := m.Find(t.Context(), token)
@@ -288,7 +292,7 @@ func TestEmailChangesWhenTheNewOneIsProved(t *testing.T) {
 	if err := m.CompleteEmail(t.Context(), found, Origin{}); err != nil {
 		t.Fatal(err)
 	}
-	now := m.user(t, "eve")
+	now := m.eve(t)
 	if want := []string{"eve", "eve@new.example"}; !slices.Equal(slices.Sorted(slices.Values(now.Identifiers)), want) ||
 		now.Claims.Email != "eve@new.example" || !now.Claims.EmailVerified {
 		t.Errorf("afterwards: %+v", now)
@@ -309,7 +313,7 @@ func TestEmailChangesWhenTheNewOneIsProved(t *testing.T) {
 func TestEmailIsTakenMeanwhile(t *testing.T) {
 	t.Parallel()
 	m := newMailing(t)
-	eve := m.user(t, "eve")
+	eve := m.eve(t)
 	d, err := m.ChangeEmail(&eve, "wanted@example.com")
 	if err != nil {
 		t.Fatal(err)
@@ -325,7 +329,7 @@ func TestEmailIsTakenMeanwhile(t *testing.T) {
 	if err := m.CompleteEmail(t.Context(), found, Origin{}); !errors.Is(err, ErrTaken) {
 		t.Errorf("%v, want ErrTaken", err)
 	}
-	if now := m.user(t, "eve"); now.Claims.Email != eve.Claims.Email {
+	if now := m.eve(t); now.Claims.Email != eve.Claims.Email {
 		t.Errorf("it has changed: %+v", now)
 	}
 }
@@ -339,7 +343,7 @@ func TestProofOfAnAddressEndsWithIt(t *testing.T) {
 		"disabled":         func(u *storage.User) { u.DisabledAt = start },
 	} {
 		m := newMailing(t)
-		eve := m.user(t, "eve")
+		eve := m.eve(t)
 		m.send(t, m.VerifyEmail(&eve))
 		found, err := m.Find(t.Context(), m.latest(t))
 		if err != nil {
@@ -352,7 +356,7 @@ func TestProofOfAnAddressEndsWithIt(t *testing.T) {
 		if err := m.CompleteEmail(t.Context(), found, Origin{}); !errors.Is(err, ErrLink) {
 			t.Errorf("%s: %v, want ErrLink", name, err)
 		}
-		if m.user(t, "eve").Claims.EmailVerified {
+		if m.eve(t).Claims.EmailVerified {
 			t.Errorf("%s: it counts as verified", name)
 		}
 	}
