@@ -68,6 +68,7 @@ type Options struct {
 // Pages renders the pages. It is safe for concurrent use.
 type Pages struct {
 	host, name string
+	origin     string // of our addresses
 	secure     bool
 	// files are ours under those that replace them, which over has alone.
 	files, over fs.FS
@@ -82,7 +83,7 @@ type Pages struct {
 // shown; a test renders each of them, so that a mistake does not show to somebody
 // who wants to sign in.
 func New(o Options) (*Pages, error) {
-	p := &Pages{host: o.Issuer.Host, secure: o.Issuer.Scheme == "https", name: o.Name, files: files}
+	p := &Pages{host: o.Issuer.Host, origin: o.Issuer.Scheme + "://" + o.Issuer.Host, secure: o.Issuer.Scheme == "https", name: o.Name, files: files}
 	if err := p.replaceFiles(o.Templates); err != nil {
 		return nil, err
 	}

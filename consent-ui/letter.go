@@ -38,13 +38,14 @@ type Mail struct {
 // Device is a browser as people know it. Either part is "" if it is not known.
 type Device struct{ Browser, System string }
 
-// Letter is a mail in words.
-type Letter struct{ Lang, Subject, Text, HTML string }
+// Letter is a mail in words. Link and Code are what it has of them.
+type Letter struct{ Lang, Subject, Text, HTML, Link, Code string }
 
 // letterTexts are the keys of what a kind of letter says.
 type letterTexts struct {
 	subject, lead string
-	// button is what following the link does.
+	// button is what following the link does, "" if there is none. The link of what
+	// is no request of the person's leads to their account.
 	button string
 	// stranger is what to do if it was somebody else.
 	stranger string
@@ -79,7 +80,7 @@ func letterKinds() map[string]letterTexts {
 			"mail.verifyEmailSubject", "mail.verifyEmailLead", "mail.confirmButton", "mail.nothingStranger", true,
 		},
 		"email_changed": {
-			"mail.emailChangedSubject", "mail.emailChangedLead", "mail.accountButton", "mail.emailChangedStranger", false,
+			"mail.emailChangedSubject", "mail.emailChangedLead", "", "mail.emailChangedStranger", false,
 		},
 		"password_changed": {
 			"mail.passwordChangedSubject", "mail.passwordChangedLead", "mail.accountButton", "mail.changedStranger", false,
@@ -114,6 +115,9 @@ func (p *Pages) Letter(m Mail) (Letter, error) {
 	if err != nil {
 		return Letter{}, err
 	}
+	if keys := letterKinds()[m.Kind]; m.Link == "" && keys.button != "" && !keys.once {
+		m.Link = p.origin + "/account"
+	}
 	w := letterWriter{texts: p.Texts(m.Languages...)}
 	view := w.view(m, p.name, p.host)
 	if w.err != nil {
@@ -126,7 +130,9 @@ func (p *Pages) Letter(m Mail) (Letter, error) {
 	if err := templates.html.Execute(&html, view); err != nil {
 		return Letter{}, fmt.Errorf("write the letter %s: %w", m.Kind, err)
 	}
-	return Letter{Lang: view.Lang, Subject: view.Subject, Text: text.String(), HTML: html.String()}, nil
+	return Letter{
+		Lang: view.Lang, Subject: view.Subject, Text: text.String(), HTML: html.String(), Link: view.Link, Code: view.Code,
+	}, nil
 }
 
 // letterWriter finds texts until one is missing.
@@ -165,7 +171,7 @@ func (w *letterWriter) view(m Mail, name, host string) letterView {
 		Lead: w.text(keys.lead, about...), Stranger: w.text(keys.stranger, about...),
 		Asked: w.asked(m), Footer: w.text("mail.footer", about...),
 	}
-	if m.Link != "" {
+	if m.Link != "" && keys.button != "" {
 		v.Link, v.Button, v.LinkLead = m.Link, w.text(keys.button), w.text("mail.link")
 	}
 	if m.Code != "" {
@@ -208,6 +214,9 @@ func (w *letterWriter) factor(factor string) string {
 // asked says when and where it was asked for or happened.
 func (w *letterWriter) asked(m Mail) string {
 	at := w.texts.DateTime(m.At)
+	if m.Device == (Device{}) && m.Network == "" {
+		return w.text("mail.when", "time", at) // whoever runs the provider did it
+	}
 	device := w.keep(w.texts.Device(m.Device))
 	if m.Network == "" {
 		return w.text("mail.from", "time", at, "device", device)

@@ -105,9 +105,27 @@ func TestLettersFetchNothing(t *testing.T) {
 			t.Errorf("%s has %q", kind, found)
 		}
 		for _, href := range regexp.MustCompile(`href="([^"]*)"`).FindAllStringSubmatch(letter.HTML, -1) {
-			if href[1] != m.Link {
-				t.Errorf("%s leads to %s, want only %s", kind, href[1], m.Link)
+			if href[1] != letter.Link || m.Link != "" && href[1] != m.Link {
+				t.Errorf("%s leads to %s, want only %s", kind, href[1], letter.Link)
 			}
+		}
+	}
+}
+
+// A notice leads to the account, unless it is no longer that of whoever gets it; what
+// whoever runs the provider did came from no device.
+func TestNoticesLeadToTheAccount(t *testing.T) {
+	t.Parallel()
+	p := newPages(t)
+	for kind, want := range map[string]string{
+		"password_changed": "https://id.example/account", "factor_removed": "https://id.example/account", "email_changed": "",
+	} {
+		letter, err := p.Letter(Mail{Kind: kind, At: time.Date(2026, 11, 24, 16, 30, 0, 0, time.UTC)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if letter.Link != want || !strings.Contains(letter.Text, "When: 24 November 2026, 16:30\u00a0UTC.") {
+			t.Errorf("%s leads to %q, want %q:\n%s", kind, letter.Link, want, letter.Text)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (s *shared) sealer() *mail.Sealer {
 	return &sealer
 }
 
-// mailing has the mails of a write delivered soon.
+// mailing has the mails of a write delivered soon, and leaves none if there is no mail.
 type mailing struct {
 	storage.Store
 	mails *mail.Deliverer
@@ -45,6 +45,9 @@ type mailing struct {
 
 // Apply implements [storage.Store].
 func (m mailing) Apply(ctx context.Context, w storage.Write) error {
+	if m.mails == nil {
+		w.Mails = nil
+	}
 	err := m.Store.Apply(ctx, w)
 	if err == nil && len(w.Mails) > 0 {
 		m.mails.Kick()

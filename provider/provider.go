@@ -144,9 +144,7 @@ func share(d Deps) (*shared, error) {
 		d.Log.WarnContext(context.Background(), "theme", slog.String("trouble", warning))
 	}
 	mails := mailsOf(d, pages)
-	if mails != nil {
-		d.Store = mailing{d.Store, mails}
-	}
+	d.Store = mailing{d.Store, mails}
 	s := &shared{
 		Deps: d, issuer: issuer, pages: pages, mails: mails,
 		hints:      &idtoken.Reader{Issuer: issuer, Keys: d.Keys},

@@ -96,6 +96,7 @@ func (c *userRemoveFactorsCmd) Run(ctx context.Context, env *environment) error 
 				return err
 			}
 		}
+		p.deliver(ctx)
 		v := viewOfFactors(u, storage.Factors{})
 		return env.print(v, v.table)
 	})
@@ -109,11 +110,14 @@ func (p *process) removals(u storage.User, f storage.Factors) []storage.Write {
 		change.UserID, change.RecoveryCodes = u.ID, []storage.Hash{}
 		notice := account.Notice(mail.FactorRemoved, &u, account.Origin{}, now())
 		notice.Factor = factor
-		writes = append(writes, storage.Write{
+		w := storage.Write{
 			Key: rand.Text(), Now: now(), Change: &change,
-			Mails:    []storage.Mail{mail.NewSealer(p.secrets).Seal(notice)},
 			Activity: []storage.Activity{account.Happened(u.ID, event, "", account.Origin{}, now())},
-		})
+		}
+		if notice.To != "" {
+			w.Mails = append(w.Mails, mail.NewSealer(p.secrets).Seal(notice))
+		}
+		writes = append(writes, w)
 	}
 	if f.TOTP != nil {
 		add(storage.UserChange{RemoveTOTP: true}, "totp", account.TOTPRemoved)

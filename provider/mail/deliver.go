@@ -37,8 +37,6 @@ type Envelope struct {
 	ID string
 	To string
 	consentui.Letter
-	// Link and Code are what the letter has of them.
-	Link, Code string
 	// At is when it was written.
 	At time.Time
 }
@@ -114,11 +112,12 @@ func (d *Deliverer) deliver(ctx context.Context, m storage.Mail) error {
 	if err != nil {
 		return outbox.RefusalError{Err: err}
 	}
-	err = d.Sender.Send(ctx, Envelope{
-		ID: m.ID, To: message.To, Letter: letter, Link: message.Link, Code: message.Code, At: message.At,
-	})
-	if errors.Is(err, ErrUnreachable) {
+	err = d.Sender.Send(ctx, Envelope{ID: m.ID, To: message.To, Letter: letter, At: message.At})
+	switch {
+	case errors.Is(err, ErrUnreachable):
 		d.Failed(server)
+	case err == nil:
+		d.Log.LogAttrs(ctx, slog.LevelInfo, "mail sent", d.attributes(m)...)
 	}
 	return err
 }
