@@ -19,6 +19,7 @@ import (
 	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/accesstoken"
 	"github.com/gatelodge/gatelodge/provider/account"
+	"github.com/gatelodge/gatelodge/provider/authapi"
 	"github.com/gatelodge/gatelodge/provider/authorize"
 	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/clientauth"
@@ -108,6 +109,9 @@ func New(d Deps) (*Provider, error) {
 		inbox:     p.inbox(),
 		wellknown: &wellknown.Handler{Issuer: p.issuer, SecurityContact: d.Config.SecurityContact, Now: d.Now},
 	}
+	if d.Config.Accounts.API {
+		e.api = p.api(logouts.Kick)
+	}
 	if e.discovery, err = discovery.New(p.metadata(e), d.Keys); err != nil {
 		return nil, err
 	}
@@ -195,6 +199,22 @@ func (s *shared) authorize() *authorize.Handler {
 	}
 	h.Links = s.links()
 	h.SignUp, h.MagicLink = h.Links != nil && s.Config.Accounts.SignUp, h.Links != nil && s.Config.Accounts.MagicLink
+	if s.mails != nil {
+		sealer := mail.NewSealer(s.Secrets)
+		h.Notices = &sealer
+	}
+	return h
+}
+
+// api lets the operator's own applications have forms of theirs.
+func (s *shared) api(signedOut func()) *authapi.Handler {
+	h := &authapi.Handler{
+		Store: s.Store, Directory: s.directory, Engine: s.engine, Authenticator: s.authenticator, Factors: s.factors,
+		Links: s.links(), Cookies: s.cookies, Continuations: s.Secrets.For("continuations of sign-ins"), SignedOut: signedOut,
+		Language: func(r *http.Request) string { return s.pages.TextsFor(r).Lang }, Network: s.network,
+		SessionLifetime: s.Config.Lifetimes.Session, BrowserSessionLifetime: s.Config.Lifetimes.BrowserSession, Now: s.Now,
+	}
+	h.SignUp = h.Links != nil && s.Config.Accounts.SignUp
 	if s.mails != nil {
 		sealer := mail.NewSealer(s.Secrets)
 		h.Notices = &sealer

@@ -7,6 +7,7 @@ import (
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
+	"github.com/gatelodge/gatelodge/provider/authapi"
 	"github.com/gatelodge/gatelodge/provider/authorize"
 	"github.com/gatelodge/gatelodge/provider/discovery"
 	"github.com/gatelodge/gatelodge/provider/inbox"
@@ -29,6 +30,7 @@ type endpoints struct {
 	authorize *authorize.Handler
 	logout    *logout.Handler
 	account   *myaccount.Handler
+	api       *authapi.Handler // nil if it is off
 	logo      *logo.Handler
 	inbox     *inbox.Handler // nil outside of development
 	wellknown *wellknown.Handler
@@ -67,6 +69,11 @@ func routes(d Deps, pages *consentui.Pages, e endpoints) http.Handler {
 	e.logout.Routes(r)
 	//   GET, POST /account and below
 	e.account.Routes(r)
+	// The operator's own applications, with forms of theirs:
+	//   GET, POST /api/auth and below
+	if e.api != nil {
+		e.api.Routes(r)
+	}
 	// What the pages show: GET /logo/{client_id}, /static/*, /theme/*      POST /language
 	e.logo.Routes(r)
 	r.Get("/static/*", pages.Static().ServeHTTP)

@@ -126,6 +126,9 @@ type Accounts struct {
 	MinPassword int `yaml:"min_password"`
 	// SecondFactor is "optional", up to each person, or "required" of everybody.
 	SecondFactor string `yaml:"second_factor"`
+	// API switches the JSON API on with which the operator's own applications sign
+	// people in by forms of theirs.
+	API bool `yaml:"api"`
 	// MagicLink lets people sign in by a link that is mailed to them.
 	MagicLink bool `yaml:"magic_link"`
 	// FreshFor is how old a sign-in may be for a change that could take the account

@@ -142,7 +142,7 @@ func TestStorageKnowsNoProtocol(t *testing.T) {
 func TestEndpointsDoNotKnowEachOther(t *testing.T) {
 	t.Parallel()
 	endpoints := []string{
-		"provider/authorize", "provider/discovery", "provider/inbox", "provider/logo", "provider/logout", "provider/myaccount",
+		"provider/authapi", "provider/authorize", "provider/discovery", "provider/inbox", "provider/logo", "provider/logout", "provider/myaccount",
 		"provider/register",
 		"provider/token", "provider/userinfo",
 	}

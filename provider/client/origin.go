@@ -16,12 +16,12 @@ func (d *Directory) AllowOrigin(w http.ResponseWriter, r *http.Request, clientID
 		return
 	}
 	state, err := d.Read(r.Context(), storage.Wanted{ClientID: clientID})
-	if err == nil && state.Client != nil && hasOrigin(state.Client.Metadata, origin) {
+	if err == nil && state.Client != nil && HasOrigin(state.Client.Metadata, origin) {
 		web.AllowOrigin(w, origin)
 	}
 }
 
-// hasOrigin: the web origin is that of one of the redirect URIs.
-func hasOrigin(m storage.ClientMetadata, origin string) bool {
+// HasOrigin: the web origin is that of one of the redirect URIs.
+func HasOrigin(m storage.ClientMetadata, origin string) bool {
 	return slices.ContainsFunc(m.RedirectURIs, func(uri string) bool { return web.Origin(uri) == origin })
 }

@@ -149,7 +149,7 @@ func (v *validation) logout(m storage.ClientMetadata, p Policy) {
 	}
 	if uri := m.FrontchannelLogoutURI; uri != "" {
 		v.noFragment("frontchannel_logout_uri", uri)
-		if !isWeb(uri, true) || !hasOrigin(m, web.Origin(uri)) {
+		if !isWeb(uri, true) || !HasOrigin(m, web.Origin(uri)) {
 			v.fault("frontchannel_logout_uri", uri, "must have scheme, host and port of one of the redirect_uris")
 		}
 	}

@@ -143,7 +143,8 @@ func (e *Engine) handlers(config *fosite.Config) {
 	}
 	// The order matters: proof and identity need the code, and an ID token is
 	// issued after the access token that it has the hash of.
-	config.AuthorizeEndpointHandlers = fosite.AuthorizeEndpointHandlers{code, hybrid, idTokenAlone, identity, proof}
+	// An access token alone is for Issue: no client can be registered for it.
+	config.AuthorizeEndpointHandlers = fosite.AuthorizeEndpointHandlers{code, implicit, hybrid, idTokenAlone, identity, proof}
 	config.TokenEndpointHandlers = fosite.TokenEndpointHandlers{
 		code, proof, identity,
 		&oauth2.RefreshTokenGrantHandler{
