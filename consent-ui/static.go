@@ -44,7 +44,17 @@ func loadStatic(files fs.FS, theme Theme) (*static, error) {
 			return nil, err
 		}
 	}
-	return s, nil
+	return s, s.join("sign-in.js", "page.js", "passkey.js")
+}
+
+// join serves files as one, for a page that has no request to spare.
+func (s *static) join(name string, parts ...string) error {
+	var all []byte
+	for _, part := range parts {
+		all = append(all, s.files[s.paths[part]].plain...)
+	}
+	_, err := s.add(name, all)
+	return err
 }
 
 // styleSheet is the file that the provider's theme becomes part of, for it to cost no

@@ -12,8 +12,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatelodge/gatelodge/internal/config"
+	"github.com/gatelodge/gatelodge/internal/pgtest"
 	"github.com/gatelodge/gatelodge/internal/providertest"
 	"github.com/gatelodge/gatelodge/storage"
+	"github.com/gatelodge/gatelodge/storage/storagetest"
 )
 
 // atLocalhost is a provider where there can be passkeys.
@@ -364,4 +366,50 @@ func TestOutageAtTheSecondFactor(t *testing.T) {
 	}
 	store.fail.Store(false)
 	wantConsent(t, p.Post(t, browser, "/login/factor", form))
+}
+
+// Latency is round trips: a second factor costs what a password does.
+func TestRoundTripsOfSecondFactors(t *testing.T) {
+	t.Parallel()
+	var trips storagetest.RoundTrips
+	p := providertest.New(t, providertest.Options{
+		Store: providertest.Postgres(t, pgtest.NewDatabase(t), &trips), Configure: atLocalhost,
+	})
+	browser := signedIn(t, p)
+	app, _ := p.AddApp(t, providertest.UserID)
+	within := func(what string, budget int, request func()) {
+		t.Helper()
+		trips.Reset()
+		request()
+		if n := trips.Count(); n > budget {
+			t.Errorf("%s takes %d round trips, the budget is %d", what, n, budget)
+		}
+	}
+	sealed := wantLogin(t, p.Authorize(t, browser, params("prompt", "login")))
+	var page providertest.Response
+	within("the password of somebody with a second factor", 1, func() { page = p.Post(t, browser, "/login", credentials(sealed)) })
+	within("a code", 3, func() { wantCode(t, p.Post(t, browser, "/login/factor", proof(t, page, "code", app.Code(p.Clock.Now())))) })
+	key := p.Authenticator()
+	p.AddPasskey(t, providertest.UserID, key)
+	login := p.Authorize(t, browser, params("prompt", "login"))
+	form := proof(t, login, "answer", key.Get(t, login.PasskeyOptions(t, "get")))
+	within("a passkey", 3, func() { wantCode(t, p.Post(t, browser, "/login/passkey", form)) })
+}
+
+// The page of a second factor speaks another language when it is asked to, and is
+// still the same page.
+func TestPageOfTheSecondFactorInAnotherLanguage(t *testing.T) {
+	t.Parallel()
+	p := providertest.New(t, providertest.Options{Configure: everybody})
+	browser := providertest.Browser(t)
+	page := withPassword(t, p, browser)
+	app := providertest.AppOf(t, page)
+	page = p.Post(t, browser, "/login/language", proof(t, page, "language", "de"))
+	if !strings.Contains(page.Body, `<html lang="de"`) || !cmp.Equal(app, providertest.AppOf(t, page)) {
+		t.Errorf("got %s", brief(page))
+	}
+	res := p.Post(t, browser, "/login/factor/new", proof(t, page, "code", app.Code(p.Clock.Now())))
+	if len(res.RecoveryCodes()) != 10 {
+		t.Errorf("got %s", brief(res))
+	}
 }

@@ -98,6 +98,7 @@ func TestMetadataThatCannotBeRegistered(t *testing.T) {
 		{"grant_types", func(m *storage.ClientMetadata) { m.GrantTypes = []string{"authorization_code", "magic"} }},
 		{"redirect_uris", func(m *storage.ClientMetadata) { m.RedirectURIs = nil }},
 		{"application_type", func(m *storage.ClientMetadata) { m.ApplicationType = "desktop" }},
+		{"required_acr", func(m *storage.ClientMetadata) { m.RequiredACR = "urn:gatelodge:acr:none" }},
 		{"subject_type", func(m *storage.ClientMetadata) { m.SubjectType = "private" }},
 		{"sector_identifier_uri", func(m *storage.ClientMetadata) { m.SectorIdentifierURI = "http://app.example/all" }},
 		{"access_token_format", func(m *storage.ClientMetadata) { m.AccessTokenFormat = "paseto" }},
