@@ -102,8 +102,10 @@
   each("time[data-local]", document, function (time) {
     var at = new Date(time.getAttribute("datetime"));
     time.title = time.textContent;
-    time.textContent = at.toLocaleString(document.documentElement.lang, {
-      day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit"
-    });
+    var shown = { day: "numeric", month: "long", year: "numeric" };
+    if (time.getAttribute("data-local") === "time") {
+      shown.hour = shown.minute = "2-digit";
+    }
+    time.textContent = at.toLocaleString(document.documentElement.lang, shown);
   });
 })();

@@ -119,6 +119,12 @@ func (e *eye) shows(parts ...string) {
 	}
 }
 
+// do runs JavaScript for its effect, also where the pages' own is off.
+func (e *eye) do(statement string) {
+	e.Helper()
+	browsertest.Eval[bool](e.Tab, statement+"; true")
+}
+
 func quoted(s string) string {
 	b, err := json.Marshal(s)
 	if err != nil {
