@@ -69,7 +69,8 @@ func TestSignInByMail(t *testing.T) {
 				t.Errorf("by %s: the ID token says %v", by, claims)
 			}
 			wantPage(t, p.Post(t, browser, "/link", url.Values{"token": {tokenOf(t, m)}}), http.StatusGone, gonePage)
-			wantCheckMail(t, p.Post(t, browser, "/link/code", typed(waiting, m.Code)), http.StatusUnprocessableEntity)
+			// The page that waited goes on with who has signed in.
+			wantCode(t, p.Post(t, browser, "/link/code", typed(waiting, m.Code)))
 		}
 	})
 }
@@ -321,4 +322,73 @@ func TestAddressIsTakenMeanwhile(t *testing.T) {
 	}
 	wantConsent(t, use(t, p, first, asked[0]))
 	wantPage(t, use(t, p, second, asked[1]), http.StatusGone, "That email has an account")
+}
+
+// Who follows the link in another tab finds the one that waits going on as well, also
+// where the application demands a new account or a new sign-in.
+func TestTabThatWaitsGoesOnAfterTheLink(t *testing.T) {
+	t.Parallel()
+	p, browser := openProvider(t), providertest.Browser(t)
+	waiting := askFor(t, p, browser, "sign_in", providertest.Username)
+	m := mails(t, p)[0]
+	wantConsent(t, use(t, p, browser, m))
+	wantConsent(t, p.Post(t, browser, "/link/code", typed(waiting, m.Code)))
+	wantConsent(t, p.Post(t, browser, "/link/again", url.Values{"request": {waiting}}))
+
+	newcomers := providertest.Browser(t)
+	sealed := wantSignUp(t, p.Authorize(t, newcomers, params("prompt", "create")), http.StatusOK)
+	waiting = wantCheckMail(t, p.Post(t, newcomers, "/sign-up", newcomer(sealed)), http.StatusOK)
+	m = mails(t, p)[0]
+	wantConsent(t, use(t, p, newcomers, m))
+	wantCode(t, allow(t, p, newcomers, p.Post(t, newcomers, "/link/code", typed(waiting, m.Code))))
+
+	// A sign-in from before says nothing of who reads the mail.
+	p.Clock.Advance(time.Minute)
+	late := askFor(t, p, browser, "sign_in", "alex", "prompt", "login")
+	for range 6 {
+		p.Post(t, browser, "/link/code", typed(late, "AAAA-AAAA"))
+	}
+	wantCheckMail(t, p.Post(t, browser, "/link/code", typed(late, "AAAA-AAAA")), http.StatusUnprocessableEntity)
+}
+
+// An outage is no refusal: the page comes again with what was entered, but for the
+// password, and works once it is over.
+func TestOutageOfWhatIsMailed(t *testing.T) {
+	t.Parallel()
+	store := &failing{Store: providertest.SQLite(t)}
+	o := signUpOpen()
+	o.Store = store
+	p, browser := providertest.New(t, o), providertest.Browser(t)
+	unavailable := func(path string, form url.Values, kept ...string) {
+		t.Helper()
+		store.fail.Store(true)
+		defer store.fail.Store(false)
+		res := p.Post(t, browser, path, form)
+		wantPage(t, res, http.StatusServiceUnavailable, `role="alert"`)
+		for _, text := range kept {
+			if !strings.Contains(res.Body, text) {
+				t.Errorf("%s: %q is lost", path, text)
+			}
+		}
+		if res.Header.Get("Retry-After") == "" || strings.Contains(res.Body, newPassphrase) {
+			t.Errorf("%s: %v, or the password is in the page", path, res.Header)
+		}
+	}
+	sealed := wantLogin(t, p.Authorize(t, browser, params()))
+	unavailable("/sign-up", newcomer(sealed), "Kim Sample", "Kim@Example.com", `action="/sign-up"`)
+	ask := url.Values{"request": {sealed}, "purpose": {"sign_in"}, "username": {providertest.Username}}
+	unavailable("/link/ask", ask, providertest.Username, `action="/link/ask"`)
+	waiting := wantCheckMail(t, p.Post(t, browser, "/link/ask", ask), http.StatusOK)
+	m := mails(t, p)[0]
+	unavailable("/link/again", url.Values{"request": {waiting}}, `action="/link/code"`)
+	unavailable("/link/code", typed(waiting, m.Code), `action="/link/code"`)
+	unavailable("/link", url.Values{"token": {tokenOf(t, m)}}, tokenOf(t, m))
+	wantConsent(t, use(t, p, browser, m))
+	askFor(t, p, providertest.Browser(t), "reset", providertest.Username)
+	m = mails(t, p)[0]
+	form := url.Values{"token": {tokenOf(t, m)}, "password": {newPassphrase}}
+	unavailable("/link", form, tokenOf(t, m), `name="password"`)
+	if res := p.Post(t, browser, "/link", form); res.Header.Get("Location") != p.URL+"/account" {
+		t.Errorf("once it is over: %s", brief(res))
+	}
 }

@@ -87,10 +87,10 @@ func wantCheckMail(t *testing.T, res providertest.Response, status int) string {
 
 // askFor has something mailed by the sign-in page of a new request, and returns the
 // sealed request of the page that waits for it.
-func askFor(t *testing.T, p *providertest.Provider, browser *http.Client, purpose, entered string) string {
+func askFor(t *testing.T, p *providertest.Provider, browser *http.Client, purpose, entered string, changes ...string) string {
 	t.Helper()
 	form := url.Values{
-		"request":  {wantLogin(t, p.Authorize(t, browser, params()))},
+		"request":  {wantLogin(t, p.Authorize(t, browser, params(changes...)))},
 		"username": {entered}, "purpose": {purpose},
 	}
 	return wantCheckMail(t, p.Post(t, browser, "/link/ask", form), http.StatusOK)

@@ -1,12 +1,15 @@
 package authorize
 
 import (
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/provider/account"
 	"github.com/gatelodge/gatelodge/provider/oauth"
+	"github.com/gatelodge/gatelodge/storage"
 )
 
 // mailed is what a page that waits for the person to read their mail knows of it.
@@ -128,6 +131,9 @@ func (h *Handler) mailAgain(w http.ResponseWriter, r *http.Request, f *flow) err
 	if err := waiting(f); err != nil {
 		return err
 	}
+	if f.arrived() {
+		return h.next(w, r, f)
+	}
 	asked, err := h.asked(w, r, f)
 	if err != nil {
 		return err
@@ -165,8 +171,24 @@ func (h *Handler) typeCode(w http.ResponseWriter, r *http.Request, f *flow) erro
 	if err == nil {
 		err = h.use(r, f, found, "")
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, account.ErrLink) && f.arrived():
+		return h.next(w, r, f)
+	case err != nil:
 		return h.showCheckMail(w, r, f, consentui.CheckMail{Problem: linkProblem(w, r, err)})
 	}
 	return h.next(w, r, f)
+}
+
+// arrived reports whether the person whom the page waits for has followed the link in
+// another tab of this browser, and if so has the flow go on with them.
+func (f *flow) arrived() bool {
+	identifier, err := account.Normalise(f.page.Mailed.Draft.Entered)
+	if err != nil {
+		return false
+	}
+	f.signedIn = f.pick(func(p storage.SignedIn) bool {
+		return !p.Session.AuthTime.Before(f.started) && slices.Contains(p.User.Identifiers, identifier)
+	})
+	return f.signedIn
 }
