@@ -113,6 +113,17 @@ func (p *provider) client(t *testing.T) *http.Client {
 // read looks into the database that the provider runs on.
 func (p *provider) read(t *testing.T, wanted storage.Wanted) storage.State {
 	t.Helper()
+	db := p.open(t)
+	state, err := db.Read(t.Context(), wanted)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+// open opens the database that the provider runs on.
+func (p *provider) open(t *testing.T) storage.Store {
+	t.Helper()
 	var db storage.Store
 	var err error
 	if p.database != "" {
@@ -123,11 +134,7 @@ func (p *provider) read(t *testing.T, wanted storage.Wanted) storage.State {
 	if err != nil {
 		t.Fatal(err)
 	}
-	state, err := db.Read(t.Context(), wanted)
-	if err := errors.Join(err, db.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return state
+	return db
 }
 
 // file is the SQLite file.
