@@ -110,7 +110,7 @@ func TestCataloguesHaveTheSameTexts(t *testing.T) {
 	want := messages(all["en"])
 	for lang, c := range all {
 		if diff := cmp.Diff(want, messages(c)); diff != "" {
-			t.Logf("%s (-en +%s):\n%s", lang, lang, diff)
+			t.Errorf("%s (-en +%s):\n%s", lang, lang, diff)
 		}
 	}
 }
