@@ -129,3 +129,22 @@ func TestSignUpEndsInAnotherBrowser(t *testing.T) {
 		elsewhere.look("link-used-before")
 	})
 }
+
+// Who reads the mail on another device ends at their account there: a newcomer with a
+// password that they choose there.
+func TestMailIsReadOnAnotherDevice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, signUpOpen)
+	withAndWithoutScripts(t, func(t *testing.T, e *eye) {
+		somebody, device := newcomer(), newEye(t, e.scripts)
+		e.Open(w.request("prompt", "create"))
+		e.enter("name", "Nina New", "email", somebody, "password", "a long password of Nina")
+		e.Press("form[action='/sign-up'] button[type=submit]")
+		device.Open(w.URL + providertest.Link(t, w.Mail(t, somebody)))
+		device.look("sign-up-elsewhere")
+		device.enter("password", "quite another pass phrase")
+		device.Press("form[action='/link'] button[type=submit]")
+		device.At(w.URL + "/account")
+		device.shows("Nina New", somebody)
+	})
+}
