@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 	texttemplate "text/template"
 	"time"
@@ -141,7 +142,14 @@ type letterWriter struct {
 	err   error
 }
 
+// text finds a text. From right to left, a value keeps to itself: else two that are
+// written the other way would change places.
 func (w *letterWriter) text(key string, pairs ...string) string {
+	const isolate, end = "\u2068", "\u2069"
+	pairs = slices.Clone(pairs)
+	for i := 1; i < len(pairs) && w.texts.Dir == "rtl"; i += 2 {
+		pairs[i] = isolate + pairs[i] + end
+	}
 	return w.keep(w.texts.Text(key, pairs...))
 }
 

@@ -91,6 +91,25 @@ func TestLettersAreInTheLanguageOfThePerson(t *testing.T) {
 	}
 }
 
+// From right to left, what is written the other way keeps to itself, and to its place.
+func TestValuesKeepTheirPlaceFromRightToLeft(t *testing.T) {
+	t.Parallel()
+	m := letterExamples()["new_device"]
+	m.Languages = []string{"ar"}
+	letter, err := newPages(t).Letter(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, value := range []string{"id.example", "192.0.2.7", "Ada Lovelace"} {
+		if !strings.Contains(letter.Text, "\u2068"+value+"\u2069") || strings.Contains(letter.Text, "\u2068\u2068") {
+			t.Errorf("%s is not by itself: %q", value, letter.Text)
+		}
+	}
+	if strings.ContainsAny(letter.Subject, "\u2068\u2069") {
+		t.Errorf("the subject has what no header needs: %q", letter.Subject)
+	}
+}
+
 // Nothing in a letter tells anybody that it was opened, nor is fetched at all.
 func TestLettersFetchNothing(t *testing.T) {
 	t.Parallel()
