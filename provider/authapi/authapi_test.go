@@ -3,6 +3,8 @@ package authapi_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -114,7 +116,7 @@ func want(t *testing.T, res providertest.Response, status int, code string) {
 // Sign in, see it, get a token that an API takes, sign out.
 func TestApplicationSignsPeopleInByItsOwnForm(t *testing.T) {
 	t.Parallel()
-	providertest.OnEachDatabase(t, own(), func(t *testing.T, p *providertest.Provider) {
+	providertest.OnEachDatabase(t, own(), func(t *testing.T, p *providertest.Provider) { //nolint:thelper // a test, and no helper
 		a := newApp(t, p)
 		if a.session(t) != nil {
 			t.Error("somebody is signed in")
@@ -130,14 +132,14 @@ func TestApplicationSignsPeopleInByItsOwnForm(t *testing.T) {
 		res := a.post(t, "/token", object{"scope": "openid offline_access " + providertest.APIScope, "resource": []string{providertest.API}})
 		want(t, res, http.StatusOK, "")
 		issued := res.JSON(t)
-		if strings.Contains(issued["scope"].(string), "offline_access") {
+		if strings.Contains(toString(issued["scope"]), "offline_access") {
 			t.Errorf("got %v", issued)
 		}
-		_, claims := providertest.JWT(t, issued["access_token"].(string))
+		_, claims := providertest.JWT(t, toString(issued["access_token"]))
 		if claims["aud"] != providertest.API && !strings.Contains(toString(claims["aud"]), providertest.API) || claims["client_id"] != providertest.ClientID {
 			t.Errorf("got %v", claims)
 		}
-		if got := p.Introspect(t, issued["access_token"].(string)); got["active"] != true {
+		if got := p.Introspect(t, toString(issued["access_token"])); got["active"] != true {
 			t.Errorf("introspection: %v", got)
 		}
 		// The same session at the authorization endpoint.
@@ -148,17 +150,14 @@ func TestApplicationSignsPeopleInByItsOwnForm(t *testing.T) {
 		if a.session(t) != nil {
 			t.Error("somebody is signed in still")
 		}
-		if got := p.Introspect(t, issued["access_token"].(string)); got["active"] != false {
+		if got := p.Introspect(t, toString(issued["access_token"])); got["active"] != false {
 			t.Errorf("the token outlives the session: %v", got)
 		}
 		want(t, a.post(t, "/sign-out", object{}), http.StatusNoContent, "")
 	})
 }
 
-func toString(v any) string {
-	encoded, _ := json.Marshal(v)
-	return string(encoded)
-}
+func toString(v any) string { return fmt.Sprint(v) }
 
 // hardening.md: whatever is wrong, there is one answer; and the attempts count with
 // those at the sign-in page.
@@ -206,7 +205,7 @@ func TestDenialsAreOneAndCountWithThoseOfThePages(t *testing.T) {
 // Whoever has a second factor needs it here, once, by the same application, and soon.
 func TestSecondFactorIsNotSkipped(t *testing.T) {
 	t.Parallel()
-	providertest.OnEachDatabase(t, own(), func(t *testing.T, p *providertest.Provider) {
+	providertest.OnEachDatabase(t, own(), func(t *testing.T, p *providertest.Provider) { //nolint:thelper // a test, and no helper
 		a := newApp(t, p)
 		totp, codes := p.AddApp(t, providertest.UserID)
 		begin := func(a *app) any {
@@ -254,7 +253,7 @@ func TestWhatNeedsAPageSaysSo(t *testing.T) {
 // same answer.
 func TestSignUpByTheAPI(t *testing.T) {
 	t.Parallel()
-	providertest.OnEachDatabase(t, own(), func(t *testing.T, p *providertest.Provider) {
+	providertest.OnEachDatabase(t, own(), func(t *testing.T, p *providertest.Provider) { //nolint:thelper // a test, and no helper
 		a := newApp(t, p)
 		form := object{"name": "Kim Sample", "email": newcomer, "password": "a mountain of violet", "sub": "chosen", "email_verified": true}
 		for code, change := range map[string]object{
@@ -262,12 +261,8 @@ func TestSignUpByTheAPI(t *testing.T) {
 			"password_common": {"password": "Password1!"}, "password_personal": {"password": "kim-sample"},
 		} {
 			bad := object{}
-			for k, v := range form {
-				bad[k] = v
-			}
-			for k, v := range change {
-				bad[k] = v
-			}
+			maps.Copy(bad, form)
+			maps.Copy(bad, change)
 			want(t, a.post(t, "/sign-up", bad), http.StatusUnprocessableEntity, code)
 		}
 		taken := object{"name": "Kim Sample", "email": providertest.Username, "password": "a mountain of violet"}

@@ -2,6 +2,7 @@ package authapi
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/account"
@@ -38,12 +39,10 @@ func (h *Handler) find(r *http.Request, m mailed, purposes ...account.Purpose) (
 	if err != nil {
 		return found, problem(err)
 	}
-	for _, p := range purposes {
-		if found.Purpose == p {
-			return found, nil
-		}
+	if !slices.Contains(purposes, found.Purpose) {
+		return found, problem(account.ErrLink)
 	}
-	return found, problem(account.ErrLink)
+	return found, nil
 }
 
 // signUp serves POST /api/auth/sign-up: nothing is made before the address is proved.
