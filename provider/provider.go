@@ -227,11 +227,17 @@ func (s *shared) links() *account.Links {
 	if s.mails == nil {
 		return nil
 	}
+	l := Links(s.Config, s.Store, s.Secrets, s.Now)
+	l.Hasher = s.Hasher
+	return l
+}
+
+// Links are those of the provider with the settings, without a hasher, which only the
+// choice of a password needs.
+func Links(c *config.Config, store account.LinkStore, secrets *secret.Keys, now func() time.Time) *account.Links {
 	return &account.Links{
-		Issuer: s.issuer, Store: s.Store, Hasher: s.Hasher, Limits: account.DefaultLimits(), Now: s.Now,
-		Passwords: PasswordPolicy(s.Config),
-		Data:      s.Secrets.For("mailed links"), Codes: s.Secrets.For("codes in mails"),
-		Mails: mail.NewSealer(s.Secrets),
+		Issuer: c.Issuer, Store: store, Limits: account.DefaultLimits(), Now: now, Passwords: PasswordPolicy(c),
+		Data: secrets.For("mailed links"), Codes: secrets.For("codes in mails"), Mails: mail.NewSealer(secrets),
 	}
 }
 

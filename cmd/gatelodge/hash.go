@@ -104,8 +104,8 @@ func measure(ctx context.Context, p account.Argon2) (time.Duration, error) {
 // readPassword reads a password: typed twice and unseen where there is a terminal,
 // else the first line of standard input.
 func (env *environment) readPassword() (string, error) {
-	if file, ok := env.stdin.(*os.File); ok && term.IsTerminal(int(file.Fd())) { //nolint:gosec // a file descriptor is an int
-		return env.typePassword(int(file.Fd())) //nolint:gosec // a file descriptor is an int
+	if file, ok := env.stdin.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		return env.typePassword(int(file.Fd()))
 	}
 	_, _ = fmt.Fprintln(env.stderr, "Password (one line on standard input):")
 	line, err := bufio.NewReader(env.stdin).ReadString('\n')

@@ -23,6 +23,7 @@ type userCmd struct {
 	Disable       userDisableCmd       `cmd:"" help:"Keep a person out. All their sessions and tokens end."`
 	Enable        userEnableCmd        `cmd:"" help:"Let a disabled person in again."`
 	Unlock        userUnlockCmd        `cmd:"" help:"Let a person try again at once who has tried too often to sign in."`
+	Link          userLinkCmd          `cmd:"" help:"Make a link with which a person who is locked out can sign in once, and show it."`
 	RemoveFactors userRemoveFactorsCmd `cmd:"" help:"Take a person's authenticator app, passkeys and recovery codes away, who has lost them."`
 	Delete        userDeleteCmd        `cmd:"" help:"Delete a person with all that hangs on them."`
 }

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/gatelodge/gatelodge/provider"
 	"github.com/gatelodge/gatelodge/provider/account"
 	"github.com/gatelodge/gatelodge/provider/mail"
 	"github.com/gatelodge/gatelodge/storage"
@@ -126,4 +128,30 @@ func (p *process) removals(u storage.User, f storage.Factors) []storage.Write {
 		add(storage.UserChange{RemovePasskey: passkey.ID}, "passkey", account.PasskeyRemoved)
 	}
 	return writes
+}
+
+type userLinkCmd struct{ person }
+
+// Run makes a link with which somebody can sign in once.
+func (c *userLinkCmd) Run(ctx context.Context, env *environment) error {
+	return env.with(ctx, func(p *process) error {
+		if err := p.needSecret(ctx); err != nil {
+			return err // the link is sealed
+		}
+		if p.config.Issuer == "" || p.config.Mail.URL == "" {
+			return errors.New("run it with the provider's settings: issuer and mail.url, without which there is no page for links")
+		}
+		u, err := p.findUser(ctx, c.Who)
+		if err != nil {
+			return err
+		}
+		link, expires, err := provider.Links(p.config, p.db, p.secrets, now).Hand(ctx, &u)
+		if err != nil {
+			return err
+		}
+		v := map[string]any{"link": link, "expires_at": expires}
+		return env.print(v, func(w io.Writer) {
+			_, _ = fmt.Fprintf(w, "%s\n\nWhoever opens it before %s is signed in as %s, once.\n", link, when(expires), c.Who)
+		})
+	})
 }

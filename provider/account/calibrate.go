@@ -19,9 +19,9 @@ func Calibrate(target time.Duration, cost func(Argon2) (time.Duration, error)) (
 	}
 	more := float64(target) / float64(max(took, time.Microsecond))
 	memory := min(defaultMemoryKiB*more, calibratedMemoryKiB)
-	p.MemoryKiB = uint32(memory) &^ 1023 //nolint:gosec // at most calibratedMemoryKiB
+	p.MemoryKiB = uint32(memory) &^ 1023
 	p.MemoryKiB = max(p.MemoryKiB, defaultMemoryKiB)
-	p.Time = uint32(min(max(defaultTime*more*defaultMemoryKiB/float64(p.MemoryKiB), defaultTime), maxArgon2Time)) //nolint:gosec // bounded
+	p.Time = uint32(min(max(defaultTime*more*defaultMemoryKiB/float64(p.MemoryKiB), defaultTime), maxArgon2Time))
 	took, err = cost(p)
 	return p, took, err
 }

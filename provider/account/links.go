@@ -126,6 +126,8 @@ type linkData struct {
 	PasswordHash string `json:"h,omitempty"`
 	Flow         string `json:"f,omitempty"`
 	ClientID     string `json:"c,omitempty"`
+	// Operator: see [Links.Hand].
+	Operator bool `json:"o,omitempty"`
 }
 
 // Found is a link that was good when it was found.
@@ -142,6 +144,7 @@ type Found struct {
 
 	hash         storage.Hash
 	passwordHash string
+	operator     bool
 }
 
 // Find finds a link by its token, and does not use it. It fails with ErrLink.
@@ -188,7 +191,7 @@ func (l *Links) open(link storage.Link, user *storage.User) (Found, error) {
 	}
 	f := Found{
 		Purpose: Purpose(link.Purpose), Email: link.Email, User: user, Name: data.Name, Flow: data.Flow,
-		ClientID: data.ClientID, hash: link.Hash, passwordHash: data.PasswordHash,
+		ClientID: data.ClientID, hash: link.Hash, passwordHash: data.PasswordHash, operator: data.Operator,
 	}
 	if err := f.check(l.Now()); err != nil {
 		return Found{}, err

@@ -20,9 +20,9 @@ func TestPolicyAsksForLengthAndNoComposition(t *testing.T) {
 		// Whatever people write, as long as it is hard to guess.
 		"correct horse battery staple": nil,
 		"wvqkzjxt":                     nil,
-		"пароль из четырёх слов":       nil,
-		"\U0001F40E\U0001F50B\U0001F4CE\U0001FA9C\U0001F9ED\U0001FA81\U0001F3BB\U0001FAD6": nil,
-		"\u9577\u3044\u5408\u8a00\u8449\u3092\u4f7f\u3044\u307e\u3059":                     nil,
+		"\u043f\u0430\u0440\u043e\u043b\u044c \u0438\u0437 \u0447\u0435\u0442\u044b\u0440\u0451\u0445 \u0441\u043b\u043e\u0432": nil,
+		"\U0001F40E\U0001F50B\U0001F4CE\U0001FA9C\U0001F9ED\U0001FA81\U0001F3BB\U0001FAD6":                                      nil,
+		"\u9577\u3044\u5408\u8a00\u8449\u3092\u4f7f\u3044\u307e\u3059":                                                          nil,
 		"     x     y  kq":                                   nil,
 		strings.Repeat("q7 ", 21) + "!":                      ErrPasswordSimple,
 		strings.Repeat("long password, hard to guess; ", 33): nil,

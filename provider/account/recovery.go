@@ -27,8 +27,15 @@ func (l *Links) Ask(ctx context.Context, p Purpose, entered string, from Origin)
 
 // SignIn uses a link to sign in with. It fails with [ErrLink].
 func (l *Links) SignIn(ctx context.Context, found Found, a Arrival) (Outcome, error) {
-	if err := l.use(ctx, found, storage.Write{Change: found.verified()}); err != nil {
+	w := storage.Write{}
+	if !found.operator {
+		w.Change = found.verified()
+	}
+	if err := l.use(ctx, found, w); err != nil {
 		return Outcome{}, err
+	}
+	if found.operator {
+		return l.enter(ctx, found.User.ID, found.User.Identifiers[0], byOperator, a)
 	}
 	return l.proved(ctx, found, a)
 }

@@ -30,7 +30,7 @@ type attempt struct {
 // guesses at the other's account.
 func story(t *testing.T, b *bench, seed uint64) []attempt {
 	t.Helper()
-	dice := mathrand.New(mathrand.NewPCG(seed, 1)) //nolint:gosec // a story that can be told again
+	dice := mathrand.New(mathrand.NewPCG(seed, 1))
 	pick := func(choices ...string) string { return choices[dice.IntN(len(choices))] }
 	var told []attempt
 	for range 250 {
