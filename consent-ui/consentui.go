@@ -6,6 +6,7 @@
 // The forms come back as POST:
 //
 //	/login          request, username, password, remember (yes)
+//	/login/identifier  request, username, remember (yes): the password is asked for next
 //	/login/choose   request, account: the value of the one chosen
 //	/login/forget   request, account: the value of the one who is not to be listed
 //	/login/switch   request: the person wants to sign in, to another account

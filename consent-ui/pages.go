@@ -59,6 +59,11 @@ type Login struct {
 	// Again: the person is signed in, but the request demands that they sign in
 	// once more, by prompt=login or max_age.
 	Again bool
+	// Stage is what of it is asked for on this page.
+	Stage Stage
+	// Continue is who has signed in in the meantime, in another tab, and need not do so
+	// again; nil if nobody has.
+	Continue *Account
 	// SignUp: who has no account may create one.
 	SignUp bool
 	// Passkey is asked for beside, nil where there is none.
@@ -69,6 +74,16 @@ type Login struct {
 	// who prefers it is mailed a link to sign in with.
 	Forgotten, MailsLink bool
 }
+
+// Stage is a part of signing in, where the identifier is asked for first.
+type Stage string
+
+// The stages. Both come with every identifier, whether somebody has it or not.
+const (
+	StageBoth       Stage = ""
+	StageIdentifier Stage = "identifier"
+	StagePassword   Stage = "password" // of the Identifier, which is shown
+)
 
 // Problem is why the login or the sign-up page is shown again.
 type Problem string
@@ -83,8 +98,9 @@ const (
 
 // The problems of the login page alone.
 const (
-	ProblemStale   Problem = "stale"   // what was proved first has waited for too long
-	ProblemPasskey Problem = "passkey" // of the offer of a passkey too: it did not work
+	ProblemIdentifier Problem = "identifier" // none was entered
+	ProblemStale      Problem = "stale"      // what was proved first has waited for too long
+	ProblemPasskey    Problem = "passkey"    // of the offer of a passkey too: it did not work
 )
 
 // The problems of the sign-up page alone.

@@ -47,13 +47,18 @@ func examples() map[string]Page {
 	}
 	asked := &Passkey{Options: `{"challenge":"AAAA","rpId":"id.example","allowCredentials":[]}`}
 	all := map[string]Page{
-		"login_empty":       Login{},
-		"login":             Login{Step: named},
-		"login_hint":        Login{Step: step, Identifier: "ada@example.com"},
-		"login_denied":      Login{Step: step, Identifier: "ada@example.com", Problem: ProblemDenied},
-		"login_unavailable": Login{Step: step, Identifier: "ada@example.com", Problem: ProblemUnavailable},
-		"login_again":       Login{Step: withLogo, Identifier: "ada@example.com", Again: true, SignUp: true, Forgotten: true, MailsLink: true},
-		"choose_empty":      Choose{},
+		"login_empty":            Login{},
+		"login":                  Login{Step: named},
+		"login_hint":             Login{Step: step, Identifier: "ada@example.com"},
+		"login_denied":           Login{Step: step, Identifier: "ada@example.com", Problem: ProblemDenied},
+		"login_unavailable":      Login{Step: step, Identifier: "ada@example.com", Problem: ProblemUnavailable},
+		"login_again":            Login{Step: withLogo, Identifier: "ada@example.com", Again: true, SignUp: true, Forgotten: true, MailsLink: true},
+		"login_identifier":       Login{Step: named, Stage: StageIdentifier},
+		"login_identifier_empty": Login{Step: named, Stage: StageIdentifier, Problem: ProblemIdentifier},
+		"login_password":         Login{Step: named, Stage: StagePassword, Identifier: "ada@example.com"},
+		"login_password_denied":  Login{Step: named, Stage: StagePassword, Identifier: "ada@example.com", Problem: ProblemDenied},
+		"login_continue":         Login{Step: named, Identifier: "ada", Problem: ProblemDenied, Continue: &Account{person, "1", true}},
+		"choose_empty":           Choose{},
 		"choose": Choose{
 			Step:     step,
 			Accounts: []Account{{person, "1", true}, {Person{Identifier: "grace@example.com"}, "2", false}},

@@ -191,7 +191,8 @@ func (s *shared) authorize() *authorize.Handler {
 		RequestObjects: &requestobject.Resolver{
 			Issuer: s.issuer, ClientKeys: s.clientKeys, Keys: s.Keys, Outbound: s.Outbound, Now: s.Now,
 		},
-		Authenticator: s.authenticator, Factors: s.factors, Implicit: s.Config.Grants.Implicit,
+		IdentifierFirst: s.Config.Accounts.SignIn == "identifier_first",
+		Authenticator:   s.authenticator, Factors: s.factors, Implicit: s.Config.Grants.Implicit,
 		Cookies: s.cookies, Pages: s.pages, Network: s.network, Dev: s.Dev, Now: s.Now,
 		Pending:         s.Secrets.For("pending authorization requests"),
 		PendingLifetime: s.Config.Lifetimes.Request,

@@ -33,6 +33,8 @@ func (c *Config) check(mode Mode) {
 	c.checkAccounts()
 	c.checkMail(mode)
 	c.checkRegistration()
+	c.require(slices.Contains([]string{"one_page", "identifier_first"}, c.Accounts.SignIn), "accounts.sign_in",
+		"must be one_page or identifier_first, is %q", c.Accounts.SignIn)
 	c.require(slices.Contains([]string{"optional", "required"}, c.Accounts.SecondFactor), "accounts.second_factor",
 		"must be optional or required, is %q", c.Accounts.SecondFactor)
 	c.checkTheme()

@@ -119,6 +119,8 @@ type Grants struct {
 
 // Accounts is what people may do by themselves.
 type Accounts struct {
+	// SignIn is "one_page" or "identifier_first".
+	SignIn string `yaml:"sign_in"`
 	// SignUp lets everybody make an account.
 	SignUp bool `yaml:"sign_up"`
 	// MinPassword is how many characters a password has at least that somebody
@@ -223,7 +225,7 @@ func Default() *Config {
 		Password: Password{MemoryKiB: 19 * 1024, Time: 2, Threads: 1},
 		Grants:   Grants{Implicit: true},
 		Accounts: Accounts{
-			MinPassword: 8, SecondFactor: "optional", MagicLink: true, FreshFor: 5 * time.Minute, DeletionGrace: 14 * day,
+			SignIn: "one_page", MinPassword: 8, SecondFactor: "optional", MagicLink: true, FreshFor: 5 * time.Minute, DeletionGrace: 14 * day,
 		},
 		Registration: Registration{Policy: "closed", PerNetwork: 20, Unused: 7 * day},
 		Theme:        Theme{Name: "Gatelodge"},

@@ -80,7 +80,7 @@ type Outcome struct {
 	Identifier string
 	// Consent holds the scopes that the user has allowed Login.ConsentFor.
 	Consent []string
-	// Sessions are those of Login.Sessions that live.
+	// Sessions are those of Login.Sessions that live, of whoever is denied too.
 	Sessions []storage.SignedIn
 	// Succeeded goes into the storage.Write that the sign-in leads to.
 	Succeeded *storage.Success
@@ -120,7 +120,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, login Login) (Outcome,
 		return Outcome{}, fmt.Errorf("verify the password: %w", err)
 	}
 	if reason := a.reason(login, found, ok, unusable); reason != "" {
-		return Outcome{}, fmt.Errorf("%w: %s, %s", ErrDenied, reason, whose(found.User, login.Network))
+		return Outcome{Sessions: found.Sessions}, fmt.Errorf("%w: %s, %s", ErrDenied, reason, whose(found.User, login.Network))
 	}
 	outcome := Outcome{
 		User:       *found.User,

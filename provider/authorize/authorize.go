@@ -70,6 +70,8 @@ type Handler struct {
 	// Notices seals mails about what happens to an account, nil if there is no mail.
 	Notices *mail.Sealer
 	Pages   *consentui.Pages
+	// IdentifierFirst asks for the password on a page of its own.
+	IdentifierFirst bool
 	// Pending seals requests that wait in a page for their person, for at most
 	// PendingLifetime.
 	Pending         *secret.Key
@@ -93,11 +95,12 @@ func (h *Handler) Routes(r chi.Router) {
 	r.Group(func(r chi.Router) {
 		r.Use(web.OwnForms(h.Issuer, h.page))
 		steps := map[string]web.Handler{
-			"/login":        h.resumeUnread(h.login),
-			"/login/switch": h.resumeUnread(h.switchAccount),
-			"/login/choose": h.resume(h.choose),
-			"/login/forget": h.resume(h.forget),
-			"/consent":      h.resume(h.consent),
+			"/login":            h.resumeUnread(h.login),
+			"/login/identifier": h.resumeUnread(h.identifier),
+			"/login/switch":     h.resumeUnread(h.switchAccount),
+			"/login/choose":     h.resume(h.choose),
+			"/login/forget":     h.resume(h.forget),
+			"/consent":          h.resume(h.consent),
 			// Whatever step it is, it is shown again in the language.
 			consentui.StepLanguagePath: h.resume(h.again),
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
@@ -26,9 +27,34 @@ func (h *Handler) showLogin(w http.ResponseWriter, r *http.Request, f *flow, ide
 	page := consentui.Login{
 		Step: step, Passkey: passkey, Identifier: identifier, Problem: problem, Remember: f.remember || f.who != nil && f.who.Session.Remembered,
 		Again: problem == consentui.ProblemNone && f.who != nil && f.expected(), SignUp: h.SignUp,
-		Forgotten: h.Links != nil, MailsLink: h.MagicLink,
+		Forgotten: h.Links != nil, MailsLink: h.MagicLink, Stage: h.stage(identifier),
+	}
+	if f.who != nil && f.authenticated() {
+		page.Continue = &consentui.Account{Person: account.Page(&f.who.User), Value: f.who.User.ID, SignedIn: true}
 	}
 	return h.Pages.Render(w, r, statusOf(problem), page)
+}
+
+// stage is what the sign-in page asks for of who has the identifier.
+func (h *Handler) stage(identifier string) consentui.Stage {
+	switch {
+	case !h.IdentifierFirst:
+		return consentui.StageBoth
+	case identifier == "":
+		return consentui.StageIdentifier
+	}
+	return consentui.StagePassword
+}
+
+// identifier serves POST /login/identifier: the person's identifier. Nothing is looked
+// up, so that nothing tells whether somebody has it.
+func (h *Handler) identifier(w http.ResponseWriter, r *http.Request, f *flow) error {
+	f.remember = f.form.Get("remember") == "yes"
+	entered := strings.TrimSpace(f.form.Get("username"))
+	if entered == "" {
+		return h.showLogin(w, r, f, "", consentui.ProblemIdentifier)
+	}
+	return h.showLogin(w, r, f, entered, consentui.ProblemNone)
 }
 
 // origin is where the request comes from.
@@ -66,6 +92,9 @@ func (h *Handler) login(w http.ResponseWriter, r *http.Request, f *flow) error {
 	f.remember = f.form.Get("remember") == "yes"
 	outcome, err := h.Authenticator.Authenticate(r.Context(), h.attempt(r, username, f.form.Get("password"), f))
 	if err != nil {
+		// Somebody may have signed in in another tab, and needs no password in this one.
+		f.people = outcome.Sessions
+		f.identify("")
 		return h.showLogin(w, r, f, username, problem(w, r, err))
 	}
 	f.people = outcome.Sessions
