@@ -73,7 +73,7 @@ func (p *Pages) replaceFiles(folder string) error {
 	over := os.DirFS(folder)
 	names, err := unknown(over)
 	if err != nil {
-		return fmt.Errorf("read the folder of templates: %w", err)
+		return fmt.Errorf("read the folder of templates %s: %w", folder, err)
 	}
 	if len(names) > 0 {
 		return fmt.Errorf("the folder of templates has files that replace none of ours: %s", strings.Join(names, ", "))
