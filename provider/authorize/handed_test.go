@@ -15,7 +15,7 @@ import (
 // and their second factor is asked for.
 func TestLinkOfTheOperatorSignsInOnce(t *testing.T) {
 	t.Parallel()
-	providertest.OnEachDatabase(t, providertest.Options{}, func(t *testing.T, p *providertest.Provider) {
+	providertest.OnEachDatabase(t, providertest.Options{}, func(t *testing.T, p *providertest.Provider) { //nolint:thelper // a test, and no helper
 		p.ChangeUser(t, func(u *storage.User) { u.Claims.EmailVerified = false })
 		user, err := p.Store.FindUser(t.Context(), providertest.UserID)
 		if err != nil {
