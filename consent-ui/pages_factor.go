@@ -30,6 +30,8 @@ type Factor struct {
 	Passkey *Passkey
 	// App: a code of an authenticator app will do; Recovery: a recovery code.
 	App, Recovery bool
+	// Recovering: it was with a recovery code that there was a problem.
+	Recovering bool
 	// Problem is ProblemDenied or ProblemUnavailable.
 	Problem Problem
 }

@@ -200,7 +200,9 @@ func (h *Handler) stepUp(w http.ResponseWriter, r *http.Request, f *flow) error 
 	}
 	f.remember = f.who.Session.Remembered
 	f.owing = &owing{
-		Outcome: account.Outcome{User: f.who.User, AMR: f.who.Session.AMR, Factors: has},
+		Outcome: account.Outcome{
+			User: f.who.User, AMR: f.who.Session.AMR, Factors: has, Identifier: firstIdentifier(&f.who.User),
+		},
 		at:      h.Now(), session: f.who.Session.ID, authTime: f.who.Session.AuthTime,
 	}
 	return h.next(w, r, f)
@@ -212,7 +214,9 @@ func (h *Handler) showOwed(w http.ResponseWriter, r *http.Request, f *flow, prob
 	o := f.owing
 	l := level(o.AMR)
 	resistant := f.demand.needed(l) >= claims.Level(claims.ACRPhishingResistant)
-	page := consentui.Factor{Person: account.Page(&o.User), Problem: problem}
+	page := consentui.Factor{
+		Person: account.Page(&o.User), Problem: problem, Recovering: f.form.Get("recovery_code") != "",
+	}
 	pending := pending{Proof: o.proof()}
 	if len(o.Factors.Passkeys) > 0 && h.Factors.Passkeys() && !factor.Keyed(o.AMR) {
 		options, ceremony := h.Factors.BeginPasskey(&o.User, o.Factors.Passkeys, false)

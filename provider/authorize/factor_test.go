@@ -327,6 +327,40 @@ func TestStepUp(t *testing.T) {
 	})
 }
 
+// The browser in which somebody has proved more is still their device, which no
+// stranger can lock out.
+func TestStepUpKeepsTheDevice(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	browser, stranger := signedIn(t, p), providertest.Browser(t)
+	app, _ := p.AddApp(t, providertest.UserID)
+	page := p.Authorize(t, browser, params("acr_values", acrMultiFactor))
+	wantCode(t, p.Post(t, browser, "/login/factor", proof(t, page, "code", app.Code(p.Clock.Now()))))
+	addBo(t, p)
+	res := p.Post(t, browser, "/login", providertest.With(
+		credentials(wantLogin(t, p.Authorize(t, browser, params("prompt", "login")))), "username", "bo"))
+	wantConsentOrCode(t, res)
+	sealed := wantLogin(t, p.Authorize(t, stranger, params()))
+	for range 12 {
+		wantDenied(t, p.Post(t, stranger, "/login", providertest.With(credentials(sealed), "password", "wrong")))
+	}
+	page = p.Post(t, browser, "/login", credentials(wantLogin(t, p.Authorize(t, browser, params("prompt", "login")))))
+	wantPage(t, page, http.StatusOK, factorPage)
+}
+
+// A recovery code that is wrong is told as such, and asked for again.
+func TestWrongRecoveryCodeIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t)
+	p.AddApp(t, providertest.UserID)
+	browser := providertest.Browser(t)
+	page := p.Post(t, browser, "/login/factor", proof(t, withPassword(t, p, browser), "recovery_code", "0000-0000-0000-0000"))
+	wantPage(t, page, http.StatusUnprocessableEntity, `<a href="#recovery_code">`)
+	if strings.Contains(page.Body, "0000-0000") {
+		t.Error("the code is repeated")
+	}
+}
+
 // What is proved further is the session that it was begun in, which may have ended.
 func TestStepUpEndsWithItsSession(t *testing.T) {
 	t.Parallel()
