@@ -111,9 +111,11 @@ func TestSecondFactorIsUsedOnceInParallel(t *testing.T) {
 	providertest.OnEachDatabase(t, providertest.Options{}, func(t *testing.T, p *providertest.Provider) {
 		t.Helper()
 		app, codes := p.AddApp(t, providertest.UserID)
-		for name, code := range map[string]string{"code": app.Code(p.Clock.Now()), "recovery_code": codes[0]} {
+		for name, code := range map[string]func() string{
+			"code": func() string { return app.Code(p.Clock.Now()) }, "recovery_code": func() string { return codes[0] },
+		} {
 			browser := providertest.Browser(t)
-			form := proof(t, withPassword(t, p, browser), name, code)
+			form := proof(t, withPassword(t, p, browser), name, code())
 			passed := 0
 			for _, res := range providertest.Parallel(8, func(int) providertest.Response { return p.Post(t, browser, "/login/factor", form) }) {
 				switch {
