@@ -203,7 +203,7 @@ func (h *Handler) stepUp(w http.ResponseWriter, r *http.Request, f *flow) error 
 		Outcome: account.Outcome{
 			User: f.who.User, AMR: f.who.Session.AMR, Factors: has, Identifier: firstIdentifier(&f.who.User),
 		},
-		at:      h.Now(), session: f.who.Session.ID, authTime: f.who.Session.AuthTime,
+		at: h.Now(), session: f.who.Session.ID, authTime: f.who.Session.AuthTime,
 	}
 	return h.next(w, r, f)
 }

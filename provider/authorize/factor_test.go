@@ -424,7 +424,9 @@ func TestRoundTripsOfSecondFactors(t *testing.T) {
 	sealed := wantLogin(t, p.Authorize(t, browser, params("prompt", "login")))
 	var page providertest.Response
 	within("the password of somebody with a second factor", 1, func() { page = p.Post(t, browser, "/login", credentials(sealed)) })
-	within("a code", 3, func() { wantCode(t, p.Post(t, browser, "/login/factor", proof(t, page, "code", app.Code(p.Clock.Now())))) })
+	within("a code", 3, func() {
+		wantCode(t, p.Post(t, browser, "/login/factor", proof(t, page, "code", app.Code(p.Clock.Now()))))
+	})
 	key := p.Authenticator()
 	p.AddPasskey(t, providertest.UserID, key)
 	login := p.Authorize(t, browser, params("prompt", "login"))
