@@ -119,7 +119,9 @@ func element(at time.Time, text, attribute string) template.HTML {
 		at.UTC().Format(time.RFC3339), attribute, template.HTMLEscapeString(text)))
 }
 
-func (t *Texts) dateElement(at time.Time) template.HTML { return element(at, t.Date(at), ` data-local="date"`) }
+func (t *Texts) dateElement(at time.Time) template.HTML {
+	return element(at, t.Date(at), ` data-local="date"`)
+}
 
 func (t *Texts) dateTimeElement(at time.Time) template.HTML {
 	return element(at, t.DateTime(at), ` data-local="time"`)

@@ -145,7 +145,7 @@ func (p *process) open(ctx context.Context, e *entrance, c *cleaner, before hook
 	if err := p.waitUntilPrepared(ctx, e); err != nil {
 		return nil, err
 	}
-	handler, err := provider.New(provider.Deps{
+	handler, err := provider.New(provider.Deps{ //nolint:contextcheck // what it logs belongs to no request
 		Config: p.config, Store: p.db, Keys: p.keys, Secrets: p.secrets, Hasher: p.hasher,
 		Outbound: p.calls, Mail: p.mail, Log: p.log, Now: now, Dev: p.mode == config.Dev,
 	})
