@@ -27,12 +27,12 @@ func TestMakeRun(t *testing.T) {
 	m.gatelodge(t, fmt.Sprintf("resource_servers: [{identifier: '%s', name: Sample API}]", m.api), "apply", "-f", "-")
 	m.signIn(t, "gatelodge-demo")
 	keys := m.keys(t)
-	m.gatelodge(t, "another password\n", "user", "set-password", "alex")
+	m.gatelodge(t, "seven seas of a sailor boy\n", "user", "set-password", "alex")
 	if code := first.stop(t); code != 0 {
 		t.Fatalf("exit code %d", code)
 	}
 	second := m.start(t)
-	m.signIn(t, "another password")
+	m.signIn(t, "seven seas of a sailor boy")
 	if again := m.keys(t); again != keys {
 		t.Errorf("the keys were %s and are %s", keys, again)
 	}

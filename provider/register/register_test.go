@@ -325,6 +325,7 @@ var every = map[string]any{
 	"request_uris": []string{"https://client.example/r"}, "request_object_signing_alg": "PS256",
 	"request_object_encryption_alg": "RSA-OAEP-256", "request_object_encryption_enc": "A128GCM",
 	"require_signed_request_object": true, "default_max_age": 0, "require_auth_time": true, "default_acr_values": []string{"a"},
+	"required_acr":              "urn:gatelodge:acr:mfa",
 	"post_logout_redirect_uris": []string{"https://client.example/bye"},
 	"backchannel_logout_uri":    "https://client.example/back", "backchannel_logout_session_required": true,
 	"frontchannel_logout_uri": "https://client.example/front", "frontchannel_logout_session_required": true,
