@@ -24,7 +24,7 @@ func setHeaders(h http.Header, page Page, lang string) {
 	h.Set("Content-Language", lang)
 	h.Set("Vary", "Accept-Language, Cookie")
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; "+
-		"img-src 'self' data:"+frames(page)+"; form-action 'self'"+formTarget(page.leadsTo())+
+		"img-src 'self' data:"+frames(page)+connections(page)+"; form-action 'self'"+formTarget(page.leadsTo())+
 		"; frame-ancestors 'none'; base-uri 'none'")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", referrerPolicy(page))
@@ -33,6 +33,16 @@ func setHeaders(h http.Header, page Page, lang string) {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	}
 	h.Set("Permissions-Policy", "publickey-credentials-get=(self), camera=(), geolocation=(), microphone=()")
+}
+
+// connections returns the directive for the script of a page that asks something, after
+// a semicolon, or "".
+func connections(page Page) string {
+	switch page.(type) {
+	case SignUp, UseLink, AccountPassword: // how strong a password is
+		return "; connect-src 'self'"
+	}
+	return ""
 }
 
 // frames returns the directive for the frames of a page that has any, after a

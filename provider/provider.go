@@ -37,6 +37,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/requestobject"
 	"github.com/gatelodge/gatelodge/provider/secret"
 	"github.com/gatelodge/gatelodge/provider/session"
+	"github.com/gatelodge/gatelodge/provider/strength"
 	"github.com/gatelodge/gatelodge/provider/token"
 	"github.com/gatelodge/gatelodge/provider/userinfo"
 	"github.com/gatelodge/gatelodge/provider/wellknown"
@@ -107,6 +108,7 @@ func New(d Deps) (*Provider, error) {
 		},
 		logo:      &logo.Handler{Directory: p.directory, Calls: d.Outbound},
 		inbox:     p.inbox(),
+		strength:  &strength.Handler{Issuer: p.issuer, Passwords: PasswordPolicy(d.Config)},
 		wellknown: &wellknown.Handler{Issuer: p.issuer, SecurityContact: d.Config.SecurityContact, Now: d.Now},
 	}
 	if d.Config.Accounts.API {

@@ -16,6 +16,7 @@ import (
 	"github.com/gatelodge/gatelodge/provider/myaccount"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/register"
+	"github.com/gatelodge/gatelodge/provider/strength"
 	"github.com/gatelodge/gatelodge/provider/token"
 	"github.com/gatelodge/gatelodge/provider/userinfo"
 	"github.com/gatelodge/gatelodge/provider/wellknown"
@@ -33,6 +34,7 @@ type endpoints struct {
 	api       *authapi.Handler // nil if it is off
 	logo      *logo.Handler
 	inbox     *inbox.Handler // nil outside of development
+	strength  *strength.Handler
 	wellknown *wellknown.Handler
 }
 
@@ -74,11 +76,13 @@ func routes(d Deps, pages *consentui.Pages, e endpoints) http.Handler {
 	if e.api != nil {
 		e.api.Routes(r)
 	}
-	// What the pages show: GET /logo/{client_id}, /static/*, /theme/*      POST /language
+	// What the pages show and ask: GET /logo/{client_id}, /static/*, /theme/*
+	//   POST /language, /password-strength
 	e.logo.Routes(r)
 	r.Get("/static/*", pages.Static().ServeHTTP)
 	r.Get(consentui.ThemePath+"*", pages.ServeTheme)
 	r.With(web.OwnForms(d.Config.Issuer, web.OAuthJSON)).Post(consentui.LanguagePath, web.Handle(web.OAuthJSON, chooseLanguage(d, pages)))
+	e.strength.Routes(r)
 	// Developers only: GET /dev/mail and below
 	if e.inbox != nil {
 		e.inbox.Routes(r)

@@ -30,6 +30,12 @@ func TestSignUp(t *testing.T) {
 		e.enter("name", "Nina New", "email", "wrong-"+somebody, "password", "12345678")
 		e.Press("form[action='/sign-up'] button[type=submit]")
 		e.look("sign-up-password")
+		if e.scripts { // it is judged while it is typed
+			e.Do(chromedp.SendKeys(chromedp.CSS("#password"), "nina new"))
+			e.Do(chromedp.WaitVisible(chromedp.CSS(".strength")))
+			e.shows("easy to guess")
+			e.look("sign-up-strength")
+		}
 		e.enter("password", "a long password of Nina")
 		e.Press("form[action='/sign-up'] button[type=submit]")
 		e.shows("wrong-" + somebody)

@@ -1,0 +1,35 @@
+// Package strength owns the judgement of a password while somebody chooses it, for the
+// meter beside the field. Whether it may be chosen is decided when it is sent, and what
+// is judged how is provider/account's.
+package strength
+
+import (
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/gatelodge/gatelodge/internal/web"
+	"github.com/gatelodge/gatelodge/provider/account"
+)
+
+// Handler judges passwords.
+type Handler struct {
+	Issuer    string
+	Passwords account.Policy
+}
+
+// Routes registers the address, which answers our own pages only.
+func (h *Handler) Routes(r chi.Router) {
+	r.With(web.OwnForms(h.Issuer, web.OAuthJSON), web.NoStore).
+		Post("/password-strength", web.Handle(web.OAuthJSON, h.judge))
+}
+
+// judge serves POST /password-strength: how hard the password is to guess, from 0 to
+// 4, given what the page knows of the person. Nothing of it is stored or logged.
+func (h *Handler) judge(w http.ResponseWriter, r *http.Request) error {
+	form, err := web.Form(r)
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, map[string]int{"strength": h.Passwords.Strength(form.Get("password"), form.Get("about"))})
+}
