@@ -7,10 +7,11 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/gatelodge/gatelodge/internal/browsertest"
+	"github.com/gatelodge/gatelodge/internal/config"
 	"github.com/gatelodge/gatelodge/internal/providertest"
 )
 
-const submit = "main form.fields button[type=submit]"
+const submit = "main form.fields button.button[type=submit]"
 
 // signIn enters a password on the sign-in page, and says no to what is offered.
 func (e *eye) signIn(username, password string) {
@@ -163,6 +164,35 @@ func TestBackButton(t *testing.T) {
 			e.signIn(somebody, providertest.Password)
 			e.later()
 		}
+		e.Click("button[value=allow]")
+		w.arrives(e, "signed in")
+	})
+}
+
+// Where the identifier comes first, the password is on a page of its own, which says
+// whose it is and lets them be somebody else.
+func TestIdentifierFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *config.Config) { c.Accounts.SignIn = "identifier_first" })
+	withAndWithoutScripts(t, func(t *testing.T, e *eye) {
+		e.Open(w.request())
+		e.look("identifier")
+		e.enter("username", "nobody-at-all")
+		e.Press(submit)
+		e.look("identifier-password")
+		e.Press("button[form=switch]")
+		somebody := w.person(t)
+		e.enter("username", somebody)
+		e.Press(submit)
+		if got := e.Value("#username"); got != somebody {
+			t.Errorf("the second page is of %q", got)
+		}
+		e.enter("password", "a wrong password")
+		e.Press(submit)
+		e.look("identifier-denied")
+		e.enter("password", providertest.Password)
+		e.Press(submit)
+		e.later()
 		e.Click("button[value=allow]")
 		w.arrives(e, "signed in")
 	})
