@@ -4,7 +4,7 @@ LINT    := $(BIN)/golangci-lint
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
-.PHONY: help run build test race e2e bench lint fmt tools ci
+.PHONY: help run build test race e2e pictures bench lint fmt tools ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ race: ## Run the tests of provider and storage five times under the race detecto
 e2e: ## Run the whole-system tests only
 	scripts/test-deps
 	$(GO) test -race -count=1 ./e2e/...
+
+pictures: ## Take the pictures in docs/pages anew
+	scripts/pictures
 
 bench: build ## Measure the provider on both engines and print a table
 	$(GO) run ./bench
