@@ -3,32 +3,37 @@
 // fills in one of the page structs and renders it. The pages work without
 // JavaScript, and ask no other host for anything.
 //
-// The forms come back as POST:
+// The forms come back as POST. Those of the steps of signing in have request, the
+// sealed pending request, and:
 //
-//	/login          request, username, password, remember (yes)
-//	/login/identifier  request, username, remember (yes): the password is asked for next
-//	/login/choose   request, account: the value of the one chosen
-//	/login/forget   request, account: the value of the one who is not to be listed
-//	/login/switch   request: the person wants to sign in, to another account
-//	/sign-up/start  request: the person wants to create an account
-//	/sign-up        request, name, email, password
-//	/link/forgot, /link/sign-in    request, username: the person wants a mail
-//	/link/ask       request, purpose, username: where to
-//	/link/code      request, code: what was in the mail
-//	/link/again, /link/change      request: to mail it again, or elsewhere
-//	/link           token, app, password: what the link is for
-//	/consent        request, decision (allow or deny), choice (yes, if there is one),
-//	                scope: each of those ticked
+//	/login              username, password, remember (yes), passkeys (yes: the
+//	                    browser can make one)
+//	/login/identifier   username, remember (yes): the password is asked for next
+//	/login/choose       account: the value of the one chosen
+//	/login/forget       account: the value of the one who is not to be listed
+//	/login/switch       the person wants to sign in, to another account
+//	/login/passkey      answer: a passkey's
+//	/login/factor       one of code, recovery_code, answer
+//	/login/factor/new   one of code, answer
+//	/login/passkey/new  one of answer, decision (later or never)
+//	/login/continue     the person has seen what there was to see
+//	/login/keep         decision (keep or delete)
+//	/login/language     language
+//	/sign-up/start      the person wants to create an account
+//	/sign-up            name, email, password
+//	/link/forgot, /link/sign-in   username: the person wants a mail
+//	/link/ask           purpose, username: where to
+//	/link/code          code: what was in the mail
+//	/link/again, /link/change     to mail it again, or elsewhere
+//	/consent            decision (allow or deny), choice (yes, if there is one),
+//	                    scope: each of those ticked
 //
-//	/login/passkey      request, answer: a passkey's
-//	/login/factor       request, and one of code, recovery_code, answer
-//	/login/factor/new   request, and one of code, answer
-//	/login/passkey/new  request, and one of answer, decision (later or never)
-//	/login/continue     request
+// Those below /account have account, the person's id, and what their templates name.
+// Where a page began something, carried brings it back. The others:
 //
-//	/logout         request, decision (sign-out or stay)
-//	/login/language request, language
-//	/language       return, language: from a page that is no step
+//	/link      token, app, password: what the link is for
+//	/logout    request, decision (sign-out or stay)
+//	/language  return, language: from a page that is no step
 //
 // The scripts are ECMAScript 5, so that they do not fail in an old browser.
 package consentui

@@ -64,7 +64,9 @@ func routes(d Deps, pages *consentui.Pages, e endpoints) http.Handler {
 
 	// The front channel: the browser, the person, the session.
 	//   GET, POST /authorize
-	//   POST /login, /login/switch, /login/choose, /login/language, /consent, /sign-up/start, /sign-up
+	//   POST /login      POST /login/identifier, /switch, /choose, /forget, /keep, /language, /continue
+	//   POST /login/passkey, /login/passkey/new, /login/factor, /login/factor/new
+	//   POST /consent, /sign-up/start, /sign-up
 	//   GET, POST /link      POST /link/forgot, /sign-in, /ask, /code, /again, /change
 	//   GET, POST /end_session, /logout      GET /check_session
 	e.authorize.Routes(r)

@@ -1,7 +1,9 @@
 // Package account owns how people prove who they are: the normal form of their
-// identifiers, the hashing of their passwords, and the policy on attempts; and how
-// they make an account for themselves. It neither stores people nor remembers that
-// they have signed in: storage and provider/session do.
+// identifiers, which passwords they may choose and how those are hashed, the policy on
+// attempts, and what they do by a mailed link or code, such as making an account. It
+// also owns what they are told of that: the notices by mail, and the events of their
+// account. It neither stores people nor remembers that they have signed in: storage
+// and provider/session do. Other factors are provider/factor's.
 package account
 
 import (

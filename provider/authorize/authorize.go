@@ -1,14 +1,16 @@
 // Package authorize owns the authorization endpoint and the steps that a person
 // takes there: it validates the request, finds out who the person is, signs them in
-// or up, asks for consent and answers the client.
+// or up, by a password, a passkey or a mailed link, has them prove a second factor,
+// asks for consent and answers the client. Mailed links lead here too, whatever they
+// are for.
 //
 // One dispatcher, next, looks at what is known and chooses the step that is
 // missing. Steps lead back to it and never to each other. Until a person has
 // signed in nothing is stored: the pending request travels in the page, sealed.
 //
 // It does not issue the response, which provider/engine does, nor own request
-// objects (provider/requestobject), passwords (provider/account), cookies
-// (provider/session) or markup (consent-ui).
+// objects (provider/requestobject), passwords and links (provider/account), other
+// factors (provider/factor), cookies (provider/session) or markup (consent-ui).
 package authorize
 
 import (
