@@ -15,7 +15,7 @@ import (
 
 // Mail is what a letter is about.
 type Mail struct {
-	// Kind is one of [LetterKinds].
+	// Kind is what it is for, as provider/mail names it.
 	Kind string
 	// Languages are those that the person understands, the best first.
 	Languages []string
@@ -54,15 +54,7 @@ type letterTexts struct {
 	once bool
 }
 
-// LetterKinds are the kinds of letters, in no order.
-func LetterKinds() []string {
-	var kinds []string
-	for kind := range letterKinds() {
-		kinds = append(kinds, kind)
-	}
-	return kinds
-}
-
+// letterKinds are the kinds of letters.
 func letterKinds() map[string]letterTexts {
 	return map[string]letterTexts{
 		"confirm_sign_up": {

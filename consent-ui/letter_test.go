@@ -16,7 +16,7 @@ import (
 func letterExamples() map[string]Mail {
 	at := time.Date(2026, 11, 24, 16, 30, 0, 0, time.UTC)
 	all := map[string]Mail{}
-	for _, kind := range LetterKinds() {
+	for kind := range letterKinds() {
 		m := Mail{
 			Kind: kind, Languages: []string{"en"}, Name: "Ada Lovelace", Device: Device{"Firefox", "Linux"},
 			Network: "192.0.2.7", At: at, ExpiresAt: at.Add(30 * time.Minute),

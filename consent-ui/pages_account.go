@@ -363,9 +363,6 @@ func eventTexts() map[string]string {
 	}
 }
 
-// KnowsEvent reports whether there is a text for the event.
-func KnowsEvent(name string) bool { return eventTexts()[name] != "" }
-
 // event says what has happened: by its name, if that is from another version.
 func (t *Texts) event(e AccountEvent) (string, error) {
 	key, ok := eventTexts()[e.Event]

@@ -17,7 +17,7 @@ func (l *Links) VerifyEmail(u *storage.User) Draft {
 // ChangeEmail begins the proof that another address is the person's, for [Links.Send].
 // Until it is proved nothing changes. It fails with ErrEmail.
 func (l *Links) ChangeEmail(u *storage.User, entered string) (Draft, error) {
-	email, err := CheckEmail(entered)
+	email, err := checkEmail(entered)
 	if err != nil {
 		return Draft{}, err
 	}

@@ -3,8 +3,12 @@ package account
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
+
+// maxName is how many characters a name may have.
+const maxName = 200
 
 // Name returns what somebody has entered as a name of theirs, as it is kept: "" if
 // there is nothing but space. It fails with [ErrName].
@@ -15,3 +19,6 @@ func Name(entered string) (string, error) {
 	}
 	return name, nil
 }
+
+// control reports whether the character does something to the text around it.
+func control(c rune) bool { return unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) }

@@ -7,16 +7,11 @@ import (
 	"fmt"
 	"net/mail"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/gatelodge/gatelodge/storage"
 )
-
-// maxName is how many characters a name may have.
-const maxName = 200
 
 // What is wrong with what somebody entered, or that they ask too often.
 var (
@@ -37,11 +32,11 @@ type SignUp struct {
 // whose address it is. It fails with ErrName, ErrEmail, ErrPassword, ErrTooMany or
 // [ErrBusy].
 func (l *Links) BeginSignUp(ctx context.Context, s SignUp, from Origin) (Draft, error) {
-	name := strings.TrimSpace(s.Name)
-	if name == "" || utf8.RuneCountInString(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, control) {
+	name, err := Name(s.Name)
+	if err != nil || name == "" {
 		return Draft{}, ErrName
 	}
-	email, err := CheckEmail(s.Email)
+	email, err := checkEmail(s.Email)
 	if err != nil {
 		return Draft{}, err
 	}
@@ -128,9 +123,9 @@ func (l *Links) newHash(ctx context.Context, password string, about ...string) (
 	return l.Hasher.Hash(ctx, password)
 }
 
-// CheckEmail returns the address without space around it. It fails with ErrEmail if
+// checkEmail returns the address without space around it. It fails with ErrEmail if
 // it is none, or one that a client could take for another's.
-func CheckEmail(entered string) (string, error) {
+func checkEmail(entered string) (string, error) {
 	email := strings.TrimSpace(entered)
 	address, err := mail.ParseAddress(email)
 	if err != nil || address.Address != email || !norm.NFKC.IsNormalString(email) {
@@ -141,6 +136,3 @@ func CheckEmail(entered string) (string, error) {
 	}
 	return email, nil
 }
-
-// control reports whether the character does something to the text around it.
-func control(c rune) bool { return unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) }
