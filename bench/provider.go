@@ -126,7 +126,7 @@ func newHandler(ctx context.Context, s settings, store storage.Store, issuer str
 	if err != nil {
 		return nil, err
 	}
-	return provider.New(provider.Deps{
+	return provider.New(provider.Deps{ //nolint:contextcheck // what it logs belongs to no request
 		Config: c, Store: store, Keys: ring, Secrets: secrets, Hasher: hasher, Outbound: calls, Log: log, Now: now,
 	})
 }

@@ -62,7 +62,7 @@ const (
 
 	stillSignedIn = `SELECT FROM sessions WHERE id = @verified_session::text AND ended_at IS NULL`
 
-	stillThatToken = ` AND hash = @verified_session_hash::bytea`
+	stillThatToken = ` AND hash = @verified_session_hash::bytea` //nolint:gosec // no credential of ours
 
 	// provable: the session to be written is a new one, or lives and is the user's.
 	provable = `NOT EXISTS (SELECT FROM sessions p WHERE p.id = @session::text
