@@ -28,15 +28,6 @@ func (s *shared) inbox() *inbox.Handler {
 	return &inbox.Handler{Inbox: box, Deliver: s.mails.Deliver, Pages: s.pages, Now: s.Now}
 }
 
-// sealer seals mails, nil if there is no mail.
-func (s *shared) sealer() *mail.Sealer {
-	if s.mails == nil {
-		return nil
-	}
-	sealer := mail.NewSealer(s.Secrets)
-	return &sealer
-}
-
 // mailing has the mails of a write delivered soon, and leaves none if there is no mail.
 type mailing struct {
 	storage.Store

@@ -102,7 +102,7 @@ func New(d Deps) (*Provider, error) {
 			Issuer: p.issuer, Store: d.Store, Directory: p.directory, Authenticator: p.authenticator, Hasher: d.Hasher,
 			Passwords: PasswordPolicy(d.Config), Factors: p.factors, Links: p.links(), Cookies: p.cookies, Pages: p.pages,
 			Notes: d.Secrets.For("notes between account pages"), Carried: d.Secrets.For("what account pages bring back"),
-			Mail: p.sealer(), Logouts: logouts,
+			Notices: mail.NewSealer(d.Secrets), Logouts: logouts,
 			FreshFor: d.Config.Accounts.FreshFor, DeletionGrace: d.Config.Accounts.DeletionGrace,
 			Network: p.network, Now: d.Now,
 		},
@@ -195,17 +195,13 @@ func (s *shared) authorize() *authorize.Handler {
 		},
 		IdentifierFirst: s.Config.Accounts.SignIn == "identifier_first",
 		Authenticator:   s.authenticator, Factors: s.factors, Implicit: s.Config.Grants.Implicit,
-		Cookies: s.cookies, Pages: s.pages, Network: s.network, Dev: s.Dev, Now: s.Now,
+		Cookies: s.cookies, Pages: s.pages, Notices: mail.NewSealer(s.Secrets), Network: s.network, Dev: s.Dev, Now: s.Now,
 		Pending:         s.Secrets.For("pending authorization requests"),
 		PendingLifetime: s.Config.Lifetimes.Request,
 		SessionLifetime: s.Config.Lifetimes.Session, BrowserSessionLifetime: s.Config.Lifetimes.BrowserSession,
 	}
 	h.Links = s.links()
 	h.SignUp, h.MagicLink = h.Links != nil && s.Config.Accounts.SignUp, h.Links != nil && s.Config.Accounts.MagicLink
-	if s.mails != nil {
-		sealer := mail.NewSealer(s.Secrets)
-		h.Notices = &sealer
-	}
 	return h
 }
 
@@ -213,15 +209,11 @@ func (s *shared) authorize() *authorize.Handler {
 func (s *shared) api(signedOut func()) *authapi.Handler {
 	h := &authapi.Handler{
 		Store: s.Store, Directory: s.directory, Engine: s.engine, Authenticator: s.authenticator, Factors: s.factors,
-		Links: s.links(), Cookies: s.cookies, Continuations: s.Secrets.For("continuations of sign-ins"), SignedOut: signedOut,
+		Links: s.links(), Cookies: s.cookies, Notices: mail.NewSealer(s.Secrets), Continuations: s.Secrets.For("continuations of sign-ins"), SignedOut: signedOut,
 		Language: func(r *http.Request) string { return s.pages.TextsFor(r).Lang }, Network: s.network,
 		SessionLifetime: s.Config.Lifetimes.Session, BrowserSessionLifetime: s.Config.Lifetimes.BrowserSession, Now: s.Now,
 	}
 	h.SignUp = h.Links != nil && s.Config.Accounts.SignUp
-	if s.mails != nil {
-		sealer := mail.NewSealer(s.Secrets)
-		h.Notices = &sealer
-	}
 	return h
 }
 

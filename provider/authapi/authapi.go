@@ -47,8 +47,8 @@ type Handler struct {
 	Cookies *session.Cookies
 	// Continuations seals what was proved before a second factor is.
 	Continuations *secret.Key
-	// Notices seals what people are told by mail; nil if there is no mail.
-	Notices *mail.Sealer
+	// Notices seals what people are told by mail.
+	Notices mail.Sealer
 	// SignedOut is called when clients have to hear of the end of a session.
 	SignedOut func()
 	// Language is the best one for whoever sends the request.

@@ -2,7 +2,6 @@ package authapi
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
@@ -16,17 +15,10 @@ import (
 	"github.com/gatelodge/gatelodge/provider/claims"
 	"github.com/gatelodge/gatelodge/provider/client"
 	"github.com/gatelodge/gatelodge/provider/factor"
-	"github.com/gatelodge/gatelodge/provider/mail"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/session"
 	"github.com/gatelodge/gatelodge/storage"
 )
-
-// proofLasts is for how long a password waits for a second factor.
-const proofLasts = 10 * time.Minute
-
-// newAccount is for how long after an account was made nobody is told of new devices.
-const newAccount = 15 * time.Minute
 
 // continuation is what a person has proved before the second factor: nothing of it is
 // stored.
@@ -34,8 +26,7 @@ type continuation struct {
 	User       string   `json:"u"`
 	Identifier string   `json:"i"`
 	AMR        []string `json:"a"`
-	// Password is a digest of the password hash: what was proved before a change of
-	// the password is worth nothing after it.
+	// Password is the [account.PasswordDigest].
 	Password []byte    `json:"p"`
 	At       time.Time `json:"t"`
 	Remember bool      `json:"r,omitempty"`
@@ -111,7 +102,7 @@ func (h *Handler) askFactor(w http.ResponseWriter, c *call, o account.Outcome, r
 		return problem(errPage)
 	}
 	plain, err := json.Marshal(continuation{
-		User: o.User.ID, Identifier: o.Identifier, AMR: o.AMR, Password: passwordDigest(&o.User), At: h.Now(), Remember: remember,
+		User: o.User.ID, Identifier: o.Identifier, AMR: o.AMR, Password: account.PasswordDigest(&o.User), At: h.Now(), Remember: remember,
 	})
 	if err != nil {
 		return err
@@ -120,11 +111,6 @@ func (h *Handler) askFactor(w http.ResponseWriter, c *call, o account.Outcome, r
 	return web.JSON(w, map[string]any{
 		"second_factor": factors, "continuation": base64.RawURLEncoding.EncodeToString(sealed),
 	})
-}
-
-func passwordDigest(u *storage.User) []byte {
-	sum := sha256.Sum256([]byte(u.PasswordHash))
-	return sum[:16]
 }
 
 // proveFactor serves POST /api/auth/sign-in/factor.
@@ -149,7 +135,7 @@ func (h *Handler) proveFactor(w http.ResponseWriter, r *http.Request, c *call) e
 	if err != nil {
 		return h.denied(r, err)
 	}
-	if subtle.ConstantTimeCompare(passwordDigest(&o.User), p.Password) == 0 {
+	if subtle.ConstantTimeCompare(account.PasswordDigest(&o.User), p.Password) == 0 {
 		return problem(errStale)
 	}
 	o.Identifier = p.Identifier
@@ -179,7 +165,7 @@ func (h *Handler) proof(c *call, sealed string) (*continuation, error) {
 		return nil, errStale
 	}
 	var p continuation
-	if err := json.Unmarshal(plain, &p); err != nil || h.Now().Sub(p.At) > proofLasts {
+	if err := json.Unmarshal(plain, &p); err != nil || h.Now().Sub(p.At) > account.ProofLasts {
 		return nil, errStale
 	}
 	return &p, nil
@@ -204,7 +190,10 @@ func (h *Handler) begin(
 	}
 	write.Key, write.Now, write.Session, write.Succeeded = rand.Text(), now, &s, o.Succeeded
 	write.Verified = &storage.Verified{UserID: o.User.ID, PasswordHash: o.User.PasswordHash}
-	h.note(r, c, &o.User, &write)
+	account.Entry{
+		User: &o.User, KnownDevice: h.Cookies.Knows(r, o.User.ID), From: c.from, Language: h.Language(r),
+		ClientID: c.client.ID, App: c.client.Metadata.ClientName,
+	}.Note(&write, h.Notices)
 	if err := h.Store.Apply(r.Context(), write); err != nil {
 		if write.UseTOTP != nil && errors.Is(err, storage.ErrSpent) {
 			err = factor.ErrWrong // used before, like any wrong one
@@ -213,7 +202,7 @@ func (h *Handler) begin(
 	}
 	browser.Add(token, remember, replaced)
 	browser.Save(w)
-	h.endPushedOut(r, o.Sessions, s.ID, browser.Sessions())
+	h.endPushedOut(r, browser.PushedOut(o.Sessions, s.ID))
 	h.Cookies.RememberDevice(w, r, session.Person{UserID: o.User.ID, Identifier: o.Identifier, Name: o.User.Claims.Name}, remember)
 	event := web.EventOf(r.Context())
 	event.Note, event.Subject = "signed in", o.User.ID
@@ -223,30 +212,8 @@ func (h *Handler) begin(
 	return s, nil
 }
 
-// note adds to the write what the person is to know of their sign-in, by mail too if
-// it is with a device that they have not signed in with before.
-func (h *Handler) note(r *http.Request, c *call, u *storage.User, write *storage.Write) {
-	event := account.SignedIn
-	if !h.Cookies.Knows(r, u.ID) && write.Now.Sub(u.CreatedAt) > newAccount {
-		event = account.SignedInNewDevice
-		notice := account.Notice(mail.NewDevice, u, c.from, write.Now)
-		notice.Languages = append(notice.Languages, h.Language(r))
-		notice.App = c.client.Metadata.ClientName
-		if h.Notices != nil && notice.To != "" {
-			write.Mails = append(write.Mails, h.Notices.Seal(notice))
-		}
-	}
-	write.Activity = append(write.Activity, account.Happened(u.ID, event, c.client.ID, c.from, write.Now))
-}
-
 // endPushedOut ends the sessions that had to make room: nobody could end them any more.
-func (h *Handler) endPushedOut(r *http.Request, people []storage.SignedIn, but string, kept []storage.Hash) {
-	var ids []string
-	for _, p := range people {
-		if p.Session.ID != but && !slices.Contains(kept, p.Session.Hash) {
-			ids = append(ids, p.Session.ID)
-		}
-	}
+func (h *Handler) endPushedOut(r *http.Request, ids []string) {
 	if len(ids) == 0 {
 		return
 	}

@@ -69,8 +69,8 @@ type Handler struct {
 	// Implicit allows the response types with tokens in the front channel.
 	Implicit bool
 	Cookies  *session.Cookies
-	// Notices seals mails about what happens to an account, nil if there is no mail.
-	Notices *mail.Sealer
+	// Notices seals mails about what happens to an account.
+	Notices mail.Sealer
 	Pages   *consentui.Pages
 	// IdentifierFirst asks for the password on a page of its own.
 	IdentifierFirst bool

@@ -1,7 +1,6 @@
 package authorize
 
 import (
-	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"net/http"
@@ -16,9 +15,6 @@ import (
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/storage"
 )
-
-// proofLasts is for how long what was proved first waits for the rest.
-const proofLasts = 10 * time.Minute
 
 // errStale reports a proof that is not good any more: the person begins again.
 var errStale = errors.New("what was proved first is not good any more")
@@ -40,8 +36,7 @@ type proof struct {
 	User       string   `json:"u"`
 	Identifier string   `json:"i,omitempty"`
 	AMR        []string `json:"a"`
-	// Password is a digest of the password hash: what was proved before the
-	// password was changed is worth nothing after it.
+	// Password is the [account.PasswordDigest].
 	Password []byte    `json:"p"`
 	At       time.Time `json:"t"`
 	Session  string    `json:"s,omitempty"`
@@ -51,14 +46,9 @@ type proof struct {
 
 func (o *owing) proof() *proof {
 	return &proof{
-		User: o.User.ID, Identifier: o.Identifier, AMR: o.AMR, Password: passwordDigest(&o.User),
+		User: o.User.ID, Identifier: o.Identifier, AMR: o.AMR, Password: account.PasswordDigest(&o.User),
 		At: o.at, Session: o.session, AuthTime: o.authTime, Offer: o.offer,
 	}
-}
-
-func passwordDigest(u *storage.User) []byte {
-	sum := sha256.Sum256([]byte(u.PasswordHash))
-	return sum[:16]
 }
 
 // owed takes up what the page's person has proved so far, and counts their attempt
@@ -80,8 +70,8 @@ func (h *Handler) owed(r *http.Request, f *flow) error {
 	live := p.Session == "" || slices.ContainsFunc(outcome.Sessions, func(s storage.SignedIn) bool {
 		return s.Session.ID == p.Session && s.User.ID == p.User
 	})
-	if !live || h.Now().Sub(p.At) > proofLasts || outcome.User.ID != p.User ||
-		subtle.ConstantTimeCompare(passwordDigest(&outcome.User), p.Password) == 0 {
+	if !live || h.Now().Sub(p.At) > account.ProofLasts || outcome.User.ID != p.User ||
+		subtle.ConstantTimeCompare(account.PasswordDigest(&outcome.User), p.Password) == 0 {
 		return errStale
 	}
 	f.people = outcome.Sessions

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
-	"slices"
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
@@ -158,13 +157,7 @@ func (f *flow) verified() *storage.Verified {
 // room for somebody else: it would live on where nobody could end it any more. That
 // this fails is no reason to fail the sign-in.
 func (h *Handler) endPushedOut(ctx context.Context, f *flow) {
-	kept := f.browser.Sessions()
-	var pushedOut []string
-	for _, p := range f.people {
-		if p.Session.ID != f.who.Session.ID && !slices.Contains(kept, p.Session.Hash) {
-			pushedOut = append(pushedOut, p.Session.ID)
-		}
-	}
+	pushedOut := f.browser.PushedOut(f.people, f.who.Session.ID)
 	if len(pushedOut) == 0 {
 		return
 	}

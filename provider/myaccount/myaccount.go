@@ -54,8 +54,8 @@ type Handler struct {
 	// Notes seals what a page leaves for the next one, and Carried what a page of a
 	// browser brings back.
 	Notes, Carried *secret.Key
-	// Mail is nil if none can be sent.
-	Mail *mail.Sealer
+	// Notices seals mails about what happens to an account.
+	Notices mail.Sealer
 	// Logouts tells clients of sessions that a change has ended.
 	Logouts interface{ Kick() }
 	// FreshFor is how old a sign-in may be for a change that could take the account

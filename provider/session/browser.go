@@ -101,6 +101,19 @@ func (b *Browser) Add(token Token, remembered bool, replaces ...storage.Hash) {
 	b.tokens = b.tokens[:min(len(b.tokens), storage.MaxSessions)]
 }
 
+// PushedOut are the ids of those of the sessions that the browser has no place for any
+// more, but for the one with that id, which goes on under another token.
+func (b *Browser) PushedOut(sessions []storage.SignedIn, renewed string) []string {
+	var ids []string
+	held := b.Sessions()
+	for _, s := range sessions {
+		if s.Session.ID != renewed && !slices.Contains(held, s.Session.Hash) {
+			ids = append(ids, s.Session.ID)
+		}
+	}
+	return ids
+}
+
 // Use puts the session first.
 func (b *Browser) Use(session storage.Hash) {
 	i := slices.IndexFunc(b.tokens, func(t presented) bool { return storage.HashOf(t.value) == session })
