@@ -263,9 +263,10 @@ func ClientPolicy(c *config.Config) client.Policy {
 	}
 }
 
-// PasswordPolicy is which passwords the settings let people choose.
+// PasswordPolicy is which passwords the settings let people choose: none that is
+// hardly more than what the provider is called.
 func PasswordPolicy(c *config.Config) account.Policy {
-	return account.Policy{MinLength: c.Accounts.MinPassword, Product: []string{c.Issuer}}
+	return account.Policy{MinLength: c.Accounts.MinPassword, Product: []string{c.Theme.Name, c.Issuer}}
 }
 
 func engineConfig(c *config.Config) engine.Config {
