@@ -50,6 +50,9 @@ func (h *Handler) enrol(w http.ResponseWriter, r *http.Request, f *flow) error {
 		return h.denied(w, r, f, err)
 	}
 	before := f.owing
+	if before.skips() { // since the page was made
+		return h.next(w, r, f)
+	}
 	codes, err := h.add(r, f)
 	if err == nil {
 		err = h.commit(w, r, f)
@@ -60,6 +63,10 @@ func (h *Handler) enrol(w http.ResponseWriter, r *http.Request, f *flow) error {
 	}
 	return h.showCodes(w, r, f, codes)
 }
+
+// skips: a factor would be added by who has not proved one that the person has, and
+// could then leave that out.
+func (o *owing) skips() bool { return factor.Has(o.Factors) && !factor.Multi(o.AMR) }
 
 // add has the write add the factor that the form is about, and returns the recovery
 // codes that come with it.

@@ -100,7 +100,7 @@ func (h *Handler) showPasskeyOffer(w http.ResponseWriter, r *http.Request, f *fl
 
 // newPasskey serves POST /login/passkey/new: what becomes of the offer.
 func (h *Handler) newPasskey(w http.ResponseWriter, r *http.Request, f *flow) error {
-	if !f.resumeSignIn(h.Now()) || f.page.Passkey == nil {
+	if !f.resumeSignIn(h.Now()) || !f.signedIn || f.page.Passkey == nil {
 		return h.next(w, r, f)
 	}
 	user := &f.who.User
@@ -109,6 +109,9 @@ func (h *Handler) newPasskey(w http.ResponseWriter, r *http.Request, f *flow) er
 		has, err := h.Store.FindFactors(r.Context(), user.ID)
 		if err != nil {
 			return oauth.Unavailable(err)
+		}
+		if factor.Has(has) && !factor.Multi(f.who.Session.AMR) { // since the page was made
+			return h.next(w, r, f)
 		}
 		passkey, spent, err := h.Factors.FinishNewPasskey(user, has.Passkeys, *f.page.Passkey, answer)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatelodge/gatelodge/internal/config"
 	"github.com/gatelodge/gatelodge/internal/providertest"
 	"github.com/gatelodge/gatelodge/storage"
 )
@@ -350,4 +351,50 @@ func TestPasskeyIsAddedByWhoeverItWasOfferedTo(t *testing.T) {
 			t.Errorf("%d passkeys were added", n)
 		}
 	})
+}
+
+// Enrolment needs a sign-in that is recent: whoever finds the offer on a screen hours
+// later adds no passkey of theirs.
+func TestPasskeyIsNotAddedToAnOldSignIn(t *testing.T) {
+	t.Parallel()
+	p := providertest.New(t, providertest.Options{Configure: atLocalhost})
+	browser := providertest.Browser(t)
+	sealed := wantLogin(t, p.Authorize(t, browser, params()))
+	offer := p.Post(t, browser, "/login", providertest.With(credentials(sealed), "passkeys", "yes"))
+	p.Clock.Advance(2 * time.Hour)
+	answer := p.Authenticator().Create(t, offer.PasskeyOptions(t, "create"))
+	wantConsent(t, p.Post(t, browser, "/login/passkey/new", proof(t, offer, "answer", answer)))
+	if n := len(p.Factors(t, providertest.UserID).Passkeys); n != 0 {
+		t.Errorf("%d passkeys were added", n)
+	}
+}
+
+// Whoever knows no more than the password, and has kept a page on which a factor is
+// added, adds none of theirs once the owner has one: it would stand in for that.
+func TestFactorIsNotAddedBesideOneThatWasNotProved(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		configure func(*config.Config)
+		page, to  string
+	}{
+		"the offer":  {atLocalhost, offerPage, "/login/passkey/new"},
+		"the demand": {everybody, enrolPage, "/login/factor/new"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			providertest.OnEachDatabase(t, providertest.Options{Configure: c.configure}, func(t *testing.T, p *providertest.Provider) {
+				t.Helper()
+				browser := providertest.Browser(t)
+				sealed := wantLogin(t, p.Authorize(t, browser, params()))
+				kept := p.Post(t, browser, "/login", providertest.With(credentials(sealed), "passkeys", "yes"))
+				wantPage(t, kept, http.StatusOK, c.page)
+				p.AddApp(t, providertest.UserID)
+				answer := p.Authenticator().Create(t, kept.PasskeyOptions(t, "create"))
+				p.Post(t, browser, c.to, proof(t, kept, "answer", answer))
+				if n := len(p.Factors(t, providertest.UserID).Passkeys); n != 0 {
+					t.Errorf("%d passkeys were added", n)
+				}
+			})
+		})
+	}
 }
