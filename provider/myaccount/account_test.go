@@ -139,6 +139,7 @@ func TestDownloadHasNoSecrets(t *testing.T) {
 		p.Tokens(t)
 		app, codes := p.AddApp(t, providertest.UserID)
 		p.AddPasskey(t, providertest.UserID, p.Authenticator())
+		proves(t, p, browser, "code", func(providertest.Response) string { return app.Code(p.Clock.Now()) }, "/account/data")
 		res := p.Post(t, browser, "/account/data/download", mine())
 		if res.StatusCode != http.StatusOK || res.Header.Get("Cache-Control") != "no-store" ||
 			!strings.HasPrefix(res.Header.Get("Content-Disposition"), "attachment;") {

@@ -9,6 +9,7 @@ import (
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
+	"github.com/gatelodge/gatelodge/provider/claims"
 	"github.com/gatelodge/gatelodge/provider/client"
 )
 
@@ -21,6 +22,7 @@ func (h *Handler) door(w http.ResponseWriter, v *visit, page string) error {
 	parameters := h.request(page)
 	if v.who != nil {
 		parameters.Set("max_age", strconv.Itoa(int(h.FreshFor/time.Second)))
+		parameters.Set("acr_values", claims.ACRMultiFactor) // of those who can
 		parameters.Set("login_hint", hint(v))
 	}
 	web.SeeOther(w, h.Issuer+"/authorize?"+parameters.Encode())

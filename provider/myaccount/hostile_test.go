@@ -449,7 +449,8 @@ func TestParallelChangesSignNobodyOut(t *testing.T) {
 	onEach(t, func(t *testing.T, p *providertest.Provider) {
 		t.Helper()
 		browser := signedIn(t, p)
-		p.AddApp(t, providertest.UserID)
+		app, _ := p.AddApp(t, providertest.UserID)
+		proves(t, p, browser, "code", func(providertest.Response) string { return app.Code(p.Clock.Now()) }, "/account/security")
 		made := 0
 		for _, res := range providertest.Parallel(8, func(int) providertest.Response {
 			return p.Post(t, browser, "/account/security/codes", mine())

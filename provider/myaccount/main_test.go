@@ -60,6 +60,15 @@ func signedIn(t *testing.T, p *providertest.Provider) *http.Client {
 	return browser
 }
 
+// proves goes through the door to the page, and proves the second factor there.
+func proves(t *testing.T, p *providertest.Provider, browser *http.Client, name string, answer func(providertest.Response) string, path string) providertest.Response {
+	t.Helper()
+	page := enter(t, p, browser, path)
+	wantPage(t, page, http.StatusOK, "Confirm that it is you")
+	res := p.Post(t, browser, "/login/factor", url.Values{"request": {page.Pending(t)}, name: {answer(page)}})
+	return wantBack(t, p, browser, res, path)
+}
+
 func wantPage(t *testing.T, res providertest.Response, status int, text string) {
 	t.Helper()
 	if res.StatusCode != status || res.Header.Get("Location") != "" || !strings.Contains(res.Body, text) {

@@ -15,7 +15,7 @@ import (
 // mayChangePassword: the current password, which is asked for, is proof enough of who
 // has nothing else; anybody else has to have signed in recently.
 func (h *Handler) mayChangePassword(v *visit, f storage.Factors) bool {
-	return h.fresh(v) || v.who.User.PasswordHash != "" && !factor.Has(f)
+	return h.fresh(v) && proved(v, f) || v.who.User.PasswordHash != "" && !factor.Has(f)
 }
 
 // password serves GET /account/password.
@@ -67,7 +67,11 @@ func (h *Handler) changePassword(w http.ResponseWriter, r *http.Request, v *visi
 func (h *Handler) proveCurrent(r *http.Request, v *visit, write *storage.Write) error {
 	user := &v.who.User
 	if user.PasswordHash == "" {
-		if !h.fresh(v) {
+		found, err := h.Store.FindFactors(r.Context(), user.ID)
+		switch {
+		case err != nil:
+			return oauth.Unavailable(err)
+		case !h.mayChangePassword(v, found):
 			return errStale
 		}
 		return nil

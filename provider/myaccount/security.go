@@ -12,8 +12,11 @@ import (
 	"github.com/gatelodge/gatelodge/storage"
 )
 
-// readFactors finds what the person can prove themselves with.
+// readFactors finds what the person can prove themselves with, if it is not known yet.
 func (h *Handler) readFactors(r *http.Request, v *visit) error {
+	if v.factors != nil {
+		return nil
+	}
 	found, err := h.Store.FindFactors(r.Context(), v.who.User.ID)
 	if err != nil {
 		return oauth.Unavailable(err)
@@ -165,6 +168,7 @@ func (h *Handler) addPasskey(w http.ResponseWriter, r *http.Request, v *visit) e
 	if err != nil {
 		return refusal{consentui.ProblemPasskey}
 	}
+	v.who.Session.AMR = factor.With(v.who.Session.AMR) // with what it proved to be added
 	write := h.write(r, v, "", "")
 	codes := h.Factors.AddPasskey(&write, h.owner(r, v), made, spent)
 	return h.changeFactors(w, r, v, write, consentui.DonePasskeyAdded, codes)
@@ -208,6 +212,7 @@ func (h *Handler) addApp(w http.ResponseWriter, r *http.Request, v *visit) error
 	if err != nil {
 		return refusal{consentui.ProblemCode}
 	}
+	v.who.Session.AMR = factor.With(v.who.Session.AMR, factor.TOTP)
 	write := h.write(r, v, "", "")
 	codes := h.Factors.AddTOTP(&write, h.owner(r, v), added)
 	return h.changeFactors(w, r, v, write, consentui.DoneAppAdded, codes)

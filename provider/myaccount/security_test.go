@@ -190,7 +190,10 @@ func TestOnlyWayInStays(t *testing.T) {
 		browser := signedIn(t, p)
 		res := p.Post(t, browser, "/account/password/remove", mine())
 		wantPage(t, res, http.StatusUnprocessableEntity, "You need a passkey")
-		p.AddPasskey(t, providertest.UserID, p.Authenticator())
+		key := p.Authenticator()
+		p.AddPasskey(t, providertest.UserID, key)
+		answer := func(page providertest.Response) string { return key.Get(t, page.PasskeyOptions(t, "get")) }
+		proves(t, p, browser, "answer", answer, "/account/security")
 		rotates(t, p, browser, func() {
 			res := p.Post(t, browser, "/account/password/remove", mine())
 			wantPage(t, wantBack(t, p, browser, res, "/account/password"), http.StatusOK, "Your password is removed")
@@ -288,5 +291,35 @@ func TestCurrentPasswordIsNotGuessed(t *testing.T) {
 		}
 		res := p.Post(t, browser, "/account/password", mine("current", providertest.Password, "password", "a wholly new passphrase"))
 		wantPage(t, res, http.StatusUnprocessableEntity, "not your current password")
+	})
+}
+
+// A session from before the person had a second factor changes nothing that needs a
+// recent sign-in: whoever has it may know no more than the password.
+func TestSessionWithoutTheSecondFactorTakesNothingAway(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, p *providertest.Provider) {
+		t.Helper()
+		browser := signedIn(t, p)
+		page := p.Get(t, browser, "/account/security/app")
+		others := providertest.AppOf(t, page)
+		carried := value(t, page, "carried")
+		app, _ := p.AddApp(t, providertest.UserID)
+		for path, form := range map[string]url.Values{
+			"/account/security/app":        mine("carried", carried, "code", others.Code(p.Clock.Now())),
+			"/account/security/app/remove": mine(),
+			"/account/security/codes":      mine(),
+			"/account/email":               mine("email", "eve@example.com"),
+			"/account/data/download":       mine(),
+			"/account/delete":              mine(),
+			"/account/password":            mine("current", providertest.Password, "password", "the pass phrase of somebody else"),
+		} {
+			res := p.Post(t, browser, path, form)
+			if to, _ := res.Redirect(t); to != p.Config.Issuer+"/authorize" {
+				t.Errorf("%s: status %d, to %q", path, res.StatusCode, to)
+			}
+		}
+		code := func(providertest.Response) string { return app.Code(p.Clock.Now()) }
+		wantPage(t, proves(t, p, browser, "code", code, "/account/security"), http.StatusOK, "Remove the app")
 	})
 }

@@ -11,6 +11,7 @@ import (
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/internal/web"
 	"github.com/gatelodge/gatelodge/provider/account"
+	"github.com/gatelodge/gatelodge/provider/factor"
 	"github.com/gatelodge/gatelodge/provider/oauth"
 	"github.com/gatelodge/gatelodge/provider/session"
 	"github.com/gatelodge/gatelodge/storage"
@@ -76,7 +77,11 @@ func (h *Handler) view(p view) web.Handler {
 		if len(v.people) > 0 {
 			v.who = &v.people[0]
 		}
-		if !h.admits(v, p.fresh) {
+		admitted, err := h.admits(r, v, p.fresh)
+		if err != nil {
+			return err
+		}
+		if !admitted {
 			return h.door(w, v, r.URL.RequestURI())
 		}
 		h.takeNote(w, r, v)
@@ -95,10 +100,14 @@ func (h *Handler) change(c change) web.Handler {
 		if err == nil {
 			v.form = form
 			v.pick(form.Get("account"))
-			if !h.admits(v, c.fresh) {
+			var admitted bool
+			admitted, err = h.admits(r, v, c.fresh)
+			if err == nil && !admitted {
 				return h.askToSignIn(w, r, v, c)
 			}
-			err = c.act(w, r, v)
+			if err == nil {
+				err = c.act(w, r, v)
+			}
 		} else {
 			v = &visit{form: form}
 		}
@@ -168,10 +177,29 @@ func (v *visit) pick(userID string) {
 	}
 }
 
-// admits: somebody is signed in, recently enough, and means to stay: who has asked
-// for the account to be deleted is asked at the door whether they want to keep it.
-func (h *Handler) admits(v *visit, fresh bool) bool {
-	return v.who != nil && v.who.User.DeletesAt.IsZero() && (!fresh || h.fresh(v))
+// admits: somebody is signed in, recently and well enough, and means to stay: who has
+// asked for the account to be deleted is asked at the door whether they want to keep it.
+func (h *Handler) admits(r *http.Request, v *visit, fresh bool) (bool, error) {
+	switch {
+	case v.who == nil || !v.who.User.DeletesAt.IsZero():
+		return false, nil
+	case !fresh:
+		return true, nil
+	case !h.fresh(v):
+		return false, nil
+	case factor.Multi(v.who.Session.AMR):
+		return true, nil
+	}
+	if err := h.readFactors(r, v); err != nil {
+		return false, err
+	}
+	return proved(v, *v.factors), nil
+}
+
+// proved: the session is of somebody who has proved a second factor, if the person has
+// one. A session from before they had could otherwise take it away.
+func proved(v *visit, f storage.Factors) bool {
+	return !factor.Has(f) || factor.Multi(v.who.Session.AMR)
 }
 
 func (h *Handler) fresh(v *visit) bool {
