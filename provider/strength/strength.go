@@ -5,6 +5,7 @@ package strength
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -24,6 +25,10 @@ func (h *Handler) Routes(r chi.Router) {
 		Post("/password-strength", web.Handle(web.OAuthJSON, h.judge))
 }
 
+// maxAbout is how much is looked at of what the page knows, in bytes: more than a name
+// and an address. Every word of it is looked for in all pieces of the password.
+const maxAbout = 2 << 10
+
 // judge serves POST /password-strength: how hard the password is to guess, from 0 to
 // 4, given what the page knows of the person. Nothing of it is stored or logged.
 func (h *Handler) judge(w http.ResponseWriter, r *http.Request) error {
@@ -31,5 +36,7 @@ func (h *Handler) judge(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.JSON(w, map[string]int{"strength": h.Passwords.Strength(form.Get("password"), form.Get("about"))})
+	about := form.Get("about")
+	about = strings.ToValidUTF8(about[:min(len(about), maxAbout)], "")
+	return web.JSON(w, map[string]int{"strength": h.Passwords.Strength(form.Get("password"), about)})
 }

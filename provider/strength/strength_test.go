@@ -26,6 +26,12 @@ func TestStrengthIsJudgedWithWhatThePageKnows(t *testing.T) {
 	}); known >= alone {
 		t.Errorf("%v for whoever is called so, %v for others", known, alone)
 	}
+	// Whoever sends a book has no more of it looked for than a name and an address.
+	if alone, book := judge(url.Values{"password": {password}}), judge(url.Values{
+		"password": {password}, "about": {strings.Repeat("word ", 1000) + "Nina Newcomer"},
+	}); book != alone {
+		t.Errorf("%v with a book, %v without", book, alone)
+	}
 	if weak, strong := judge(url.Values{"password": {"password"}}), judge(url.Values{
 		"password": {"seven seas of a sailor boy"},
 	}); weak != 0 || strong != 4 {
