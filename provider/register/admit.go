@@ -48,10 +48,10 @@ func (p privileges) mayHave(grant string) bool {
 }
 
 // withoutOperators ignores the members that are the operator's alone to give,
-// as those that do not exist are ignored: whether people are asked, and for how
-// long a stolen refresh token goes unnoticed, and what our pages look like. The other members of our own
-// (access_token_format, require_pkce, id_token_user_claims) concern nobody but
-// the client.
+// as those that do not exist are ignored: whether people are asked, for how long a
+// stolen refresh token goes unnoticed, and what our pages look like. The other members
+// of our own (access_token_format, require_pkce, id_token_user_claims, required_acr)
+// concern nobody but the client and those who sign in to it.
 func withoutOperators(m storage.ClientMetadata) storage.ClientMetadata {
 	m.SkipConsent = false
 	m.RefreshGraceSeconds = nil
