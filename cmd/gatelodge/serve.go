@@ -87,12 +87,7 @@ func (p *process) serve(ctx context.Context, before hook) error {
 	state := &health{db: p.db, now: now}
 	cleaner := &cleaner{store: p.db, log: p.log, now: now}
 	entrance := newEntrance(p.log)
-	front, ops := server(entrance), server(state.routes())
-	if cert != nil {
-		front.TLSConfig, front.Handler = cert.settings(), onlyTLS(p.config.Issuer, entrance)
-		// Handshakes fail all the time, with whoever looks for open ports.
-		front.ErrorLog = slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)
-	}
+	front, ops := p.front(entrance, cert), server(state.routes())
 	failed := make(chan error, len(public)+len(private))
 	start(front, public, failed)
 	start(ops, private, failed)
@@ -123,6 +118,17 @@ func (p *process) serve(ctx context.Context, before hook) error {
 	delivering.Wait()
 	cleaner.wait()
 	return err
+}
+
+// front is the public server, which speaks TLS if there is a certificate.
+func (p *process) front(e *entrance, cert *certificate) *http.Server {
+	s := server(e)
+	if cert != nil {
+		s.TLSConfig, s.Handler = cert.settings(), onlyTLS(p.config.Issuer, e)
+		// Handshakes fail all the time, with whoever looks for open ports.
+		s.ErrorLog = slog.NewLogLogger(p.log.Handler(), slog.LevelDebug)
+	}
+	return s
 }
 
 // box is what delivers beside the requests.

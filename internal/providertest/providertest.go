@@ -116,15 +116,7 @@ type Options struct {
 // New starts a provider with the fixtures. It ends with the test.
 func New(t testing.TB, o Options) *Provider {
 	t.Helper()
-	if o.Store == nil {
-		o.Store = SQLite(t)
-	}
-	if o.Log == nil {
-		o.Log = io.Discard
-	}
-	if o.Secrets == nil {
-		o.Secrets = Secrets(t, MasterSecret)
-	}
+	o.complete(t)
 	secrets := o.Secrets
 	p := &Provider{Store: o.Store, Secrets: secrets, Clock: &Clock{now: time.Now().UTC().Truncate(time.Second)}}
 	p.Config = config.Default()
@@ -139,9 +131,6 @@ func New(t testing.TB, o Options) *Provider {
 	log := slog.New(slog.NewJSONHandler(o.Log, nil))
 	p.Keys = keys.New(keys.Config{Algorithms: p.Config.Keys.Algorithms}, o.Store, secrets, p.Clock.Now, log)
 	p.loadKeys(t)
-	if o.Argon2 == (account.Argon2{}) {
-		o.Argon2 = account.Argon2{MemoryKiB: 8, Time: 1, Threads: 1} // what it costs is not what tests prove
-	}
 	hasher, err := account.NewHasher(o.Argon2)
 	if err != nil {
 		t.Fatal(err)
@@ -179,6 +168,23 @@ func New(t testing.TB, o Options) *Provider {
 		_ = calls.Close()
 	})
 	return p
+}
+
+// complete fills in what the test leaves open.
+func (o *Options) complete(t testing.TB) {
+	t.Helper()
+	if o.Store == nil {
+		o.Store = SQLite(t)
+	}
+	if o.Log == nil {
+		o.Log = io.Discard
+	}
+	if o.Secrets == nil {
+		o.Secrets = Secrets(t, MasterSecret)
+	}
+	if o.Argon2 == (account.Argon2{}) {
+		o.Argon2 = account.Argon2{MemoryKiB: 8, Time: 1, Threads: 1} // what it costs is not what tests prove
+	}
 }
 
 // runLogouts delivers logouts beside the requests.
