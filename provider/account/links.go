@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/provider/mail"
 	"github.com/gatelodge/gatelodge/provider/secret"
 	"github.com/gatelodge/gatelodge/storage"
@@ -19,13 +20,13 @@ import (
 // Purpose is what using a link does, as it is stored: [storage.Link].
 type Purpose string
 
-// The purposes.
+// The purposes, as the pages tell them apart.
 const (
-	ToSignUp      Purpose = "sign_up"
-	ToSignIn      Purpose = "sign_in"
-	ToReset       Purpose = "reset"
-	ToVerifyEmail Purpose = "verify_email"
-	ToChangeEmail Purpose = "change_email"
+	ToSignUp      Purpose = consentui.ToSignUp
+	ToSignIn      Purpose = consentui.ToSignIn
+	ToReset       Purpose = consentui.ToReset
+	ToVerifyEmail Purpose = consentui.ToVerifyEmail
+	ToChangeEmail Purpose = consentui.ToChangeEmail
 )
 
 // lifetimeOf is how long a link is good. Mail that is held back by a server that
