@@ -33,7 +33,7 @@ func loadLanguages(preferred string, layers ...fs.FS) (*languages, error) {
 	}
 	i := slices.IndexFunc(l.all, func(t *Texts) bool { return t.Lang == preferred })
 	if i < 0 {
-		return nil, fmt.Errorf("there are no texts in the language %q", preferred)
+		return nil, fmt.Errorf("languages.default: there are no texts in the language %q", preferred)
 	}
 	first := l.all[i]
 	l.all = slices.Insert(slices.Delete(l.all, i, i+1), 0, first)
