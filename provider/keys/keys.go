@@ -221,9 +221,9 @@ func (r *Ring) add(ctx context.Context, alg string, newest *key, now time.Time) 
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("add %s signing key: %w", alg, err)
+		return fmt.Errorf("add %s key: %w", alg, err)
 	}
-	r.log.InfoContext(ctx, "signing key added", slog.String("alg", alg),
+	r.log.InfoContext(ctx, "key added", slog.String("alg", alg),
 		slog.String("kid", record.ID), slog.Time("active_at", record.ActiveAt))
 	return nil
 }
