@@ -37,7 +37,7 @@ const (
 func (f PasswordError) Error() string {
 	switch f {
 	case ErrPasswordShort:
-		return "password: is too short"
+		return "password: has fewer characters than accounts.min_password"
 	case ErrPasswordCommon:
 		return "password: is one that many people use, or much like one"
 	case ErrPasswordPersonal:
