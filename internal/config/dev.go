@@ -21,6 +21,9 @@ func (c *Config) fill(mode Mode) {
 	}
 	if mode == Dev {
 		c.fillAddr()
+		if c.sources["accounts.sign_up"] == "" { // which is there to be tried
+			c.Accounts.SignUp = true
+		}
 	}
 	if mode != Serve && c.Secret == "" && c.sources["secret"] != faulty {
 		c.fillSecret(mode)

@@ -57,12 +57,12 @@ func invisible(r rune) bool {
 
 // Network returns the address range that attempts from the address are counted
 // against: the IPv4 address itself, or the IPv6 /64, within which one household
-// chooses its addresses freely. It is "" for no address.
+// chooses its addresses freely; of this machine the address. It is "" for no address.
 func Network(addr netip.Addr) string {
 	addr = addr.Unmap().WithZone("")
 	bits := 64
-	if addr.Is4() {
-		bits = 32
+	if addr.Is4() || addr.IsLoopback() {
+		bits = addr.BitLen()
 	}
 	prefix, err := addr.Prefix(bits)
 	if err != nil || !prefix.IsValid() {

@@ -69,7 +69,7 @@ func TestNetworkIsWhatOneHouseholdHas(t *testing.T) {
 		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64",
 		"2001:db8:1:2::ffff":   "2001:db8:1:2::/64",
 		"fe80::1%eth0":         "fe80::/64",
-		"::1":                  "::/64",
+		"::1":                  "::1/128",
 	} {
 		if got := Network(netip.MustParseAddr(addr)); got != want {
 			t.Errorf("Network(%s) = %q, want %q", addr, got, want)

@@ -12,6 +12,7 @@ import (
 // noteSignIn adds to the write what the person is to know of their sign-in.
 func (h *Handler) noteSignIn(r *http.Request, f *flow, from account.Origin) {
 	user := &f.who.User
+	f.write.Now = h.Now() // after what led to it in this request, such as the use of a link
 	account.Entry{
 		User: user, KnownDevice: h.Cookies.Knows(r, user.ID), From: from, Language: h.Pages.TextsFor(r).Lang,
 		ClientID: f.noted(), App: f.client.Metadata.ClientName,

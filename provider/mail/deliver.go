@@ -125,7 +125,7 @@ func (d *Deliverer) deliver(ctx context.Context, m storage.Mail) error {
 func (m Message) inPlainWords() consentui.Mail {
 	return consentui.Mail{
 		Kind: string(m.Kind), Languages: m.Languages, Name: m.Name, Link: m.Link, Code: m.Code, App: m.App,
-		Factor: m.Factor, Device: Device(m.UserAgent), Network: m.Network,
+		Factor: m.Factor, Device: Device(m.UserAgent), Network: Place(m.Network),
 		At: m.At, ExpiresAt: m.ExpiresAt, Due: m.Due,
 	}
 }

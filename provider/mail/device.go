@@ -2,6 +2,7 @@ package mail
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/mileusna/useragent"
 
@@ -36,4 +37,9 @@ func systems() []string {
 		useragent.Android, useragent.ChromeOS, useragent.FreeBSD, useragent.IOS, useragent.Linux, useragent.MacOS,
 		useragent.Windows,
 	}
+}
+
+// Place is a network as people know it: a single address is not called a range.
+func Place(network string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(network, "/32"), "/128")
 }

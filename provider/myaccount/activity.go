@@ -32,7 +32,7 @@ func (h *Handler) activity(w http.ResponseWriter, r *http.Request, v *visit) err
 	}
 	for _, a := range found {
 		page.Events = append(page.Events, consentui.AccountEvent{
-			Event: a.Event, App: a.ClientName, Device: mail.Device(a.UserAgent), Network: place(a.Network), At: a.At,
+			Event: a.Event, App: a.ClientName, Device: mail.Device(a.UserAgent), Network: mail.Place(a.Network), At: a.At,
 		})
 	}
 	return h.Pages.Render(w, r, http.StatusOK, page)

@@ -3,7 +3,6 @@ package myaccount
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	consentui "github.com/gatelodge/gatelodge/consent-ui"
 	"github.com/gatelodge/gatelodge/provider/account"
@@ -21,16 +20,13 @@ func (h *Handler) sessions(w http.ResponseWriter, r *http.Request, v *visit) err
 	page := consentui.AccountSessions{Mine: v.mine()}
 	for _, s := range found {
 		page.Sessions = append(page.Sessions, consentui.AccountSession{
-			ID: s.ID, Current: s.ID == v.who.Session.ID, Device: mail.Device(s.UserAgent), Network: place(s.Network),
+			ID: s.ID, Current: s.ID == v.who.Session.ID, Device: mail.Device(s.UserAgent), Network: mail.Place(s.Network),
 			SignedInAt: s.CreatedAt, LastSeen: s.LastSeenAt,
 		})
 	}
 	slices.SortStableFunc(page.Sessions, func(a, b consentui.AccountSession) int { return rank(a) - rank(b) })
 	return h.Pages.Render(w, r, http.StatusOK, page)
 }
-
-// place is a network as people know it: a single address is not called a range.
-func place(network string) string { return strings.TrimSuffix(network, "/32") }
 
 // rank puts the browser first that the person sees this with.
 func rank(s consentui.AccountSession) int {
