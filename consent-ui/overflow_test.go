@@ -65,7 +65,6 @@ func TestPagesFitPhonesInLongWords(t *testing.T) {
 	})
 	server := httptest.NewServer(pages)
 	t.Cleanup(server.Close)
-	t.Cleanup(browsertest.Stop)
 	tab := browsertest.New(t)
 	tab.Do(chromedp.EmulateViewport(320, 720))
 	for _, lang := range []string{pseudo, "ar"} {

@@ -3,9 +3,7 @@ package pages
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -14,17 +12,6 @@ import (
 	"github.com/gatelodge/gatelodge/internal/browsertest"
 	"github.com/gatelodge/gatelodge/internal/nodetest"
 )
-
-// axe is the program that knows the rules of WCAG.
-var axe = sync.OnceValues(func() (string, error) {
-	source, err := os.ReadFile("node_modules/axe-core/axe.min.js")
-	return string(source), err
-})
-
-// violations are what axe finds wrong with the page, under WCAG 2.2 AA and what is
-// held to be good practice.
-const violations = `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
-	.then(r => JSON.stringify(r.violations.map(v => v.id + ": " + v.help + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join("; "))))`
 
 // the widths of a small phone and of a desk, in CSS pixels.
 const (
@@ -84,28 +71,11 @@ func (e *eye) lookAs(page string, width int64, scheme string) {
 		e.Errorf("%s: is %d pixels wide", view, got)
 	}
 	if e.scripts {
-		for _, violation := range e.violations() {
+		for _, violation := range e.Violations("node_modules/axe-core/axe.min.js") {
 			e.Errorf("%s: %s", view, violation)
 		}
 		e.Picture(view)
 	}
-}
-
-func (e *eye) violations() []string {
-	e.Helper()
-	source, err := axe()
-	if err != nil {
-		e.Fatal(err)
-	}
-	if !browsertest.Eval[bool](e.Tab, "typeof axe === 'object'") {
-		browsertest.Eval[bool](e.Tab, source+"; true")
-	}
-	found := browsertest.Eval[string](e.Tab, violations, browsertest.Await)
-	var list []string
-	if err := json.Unmarshal([]byte(found), &list); err != nil {
-		e.Fatal(err)
-	}
-	return list
 }
 
 // shows checks that the page says all of it.

@@ -278,3 +278,19 @@ func (b *Tab) Another() *Tab {
 	b.Helper()
 	return openTab(b.T, b.ctx)
 }
+
+// Violations are what axe, whose program is the file, finds wrong with the page under
+// WCAG 2.2 AA and what is held to be good practice.
+func (b *Tab) Violations(axe string) []string {
+	b.Helper()
+	source, err := os.ReadFile(axe)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if !Eval[bool](b, "typeof axe === 'object'") {
+		Eval[bool](b, string(source)+"; true")
+	}
+	const run = `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
+		.then(r => r.violations.map(v => v.id + ": " + v.help + ": " + v.nodes.map(n => n.html + " " + n.failureSummary).join("; ")))`
+	return Eval[[]string](b, run, Await)
+}
