@@ -92,6 +92,9 @@ func (l *Links) use(ctx context.Context, found Found, w storage.Write) error {
 	w.Key, w.Now, w.UseLink = rand.Text(), l.Now(), &storage.LinkUse{Hash: found.hash}
 	if found.User != nil {
 		w.Verified = &storage.Verified{UserID: found.User.ID, PasswordHash: found.User.PasswordHash}
+		if w.Change != nil && w.Change.Claims != nil { // which are written whole
+			w.Verified.UpdatedAt = found.User.UpdatedAt
+		}
 	}
 	switch err := l.Store.Apply(ctx, w); {
 	case errors.Is(err, storage.ErrSpent), errors.Is(err, storage.ErrNotFound):

@@ -195,7 +195,7 @@ func (h *Handler) begin(
 		ClientID: c.client.ID, App: c.client.Metadata.ClientName,
 	}.Note(&write, h.Notices)
 	if err := h.Store.Apply(r.Context(), write); err != nil {
-		if write.UseTOTP != nil && errors.Is(err, storage.ErrSpent) {
+		if (write.UseTOTP != nil || write.UseRecoveryCode != nil) && errors.Is(err, storage.ErrSpent) {
 			err = factor.ErrWrong // used before, like any wrong one
 		}
 		return s, h.denied(r, err)
